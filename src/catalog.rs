@@ -1,0 +1,84 @@
+//! Tables and views by name: what `FROM x` and `INSERT INTO x` mean in a session.
+
+use crate::error::{Error, Result};
+use crate::options::nearest;
+use crate::plan::LogicalPlan;
+use crate::source::SourceFactory;
+use arrow::datatypes::SchemaRef;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A declared table: `CREATE TABLE t (…) USING format OPTIONS (…)`. It may be read, written, or both.
+#[derive(Debug, Clone, Default)]
+pub struct TableDefinition {
+    /// Its name, as written.
+    pub name: String,
+    /// The columns, if they were declared.
+    pub columns: Option<SchemaRef>,
+    /// `USING`: kafka, json, csv, parquet, text, rate, rate-micro-batch, console, memory, noop.
+    pub format: String,
+    /// `OPTIONS`, and `LOCATION` as `path`.
+    pub options: BTreeMap<String, String>,
+    /// `PARTITIONED BY`.
+    pub partitioned_by: Vec<String>,
+    /// `COMMENT`.
+    pub comment: Option<String>,
+    /// `TBLPROPERTIES`.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone)]
+pub enum CatalogEntry {
+    /// A declared table, opened when it is used.
+    Table(Arc<TableDefinition>),
+    /// A source that a program made: `Session::read_stream`, a memory stream.
+    Source(Arc<dyn SourceFactory>),
+    /// A temporary view, or a static frame.
+    View(Arc<LogicalPlan>),
+}
+
+/// The names of a session. Compared without regard to case.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    entries: BTreeMap<String, CatalogEntry>,
+}
+
+impl Catalog {
+    /// Puts an entry, replacing one of the same name.
+    pub fn put(&mut self, name: &str, entry: CatalogEntry) {
+        self.entries.insert(name.to_lowercase(), entry);
+    }
+
+    /// Whether there is an entry.
+    pub fn contains(&self, name: &str) -> bool {
+        self.entries.contains_key(&name.to_lowercase())
+    }
+
+    /// Takes an entry out.
+    pub fn remove(&mut self, name: &str) -> Option<CatalogEntry> {
+        self.entries.remove(&name.to_lowercase())
+    }
+
+    /// What `name` stands for.
+    ///
+    /// # Errors
+    ///
+    /// `TABLE_OR_VIEW_NOT_FOUND`, with the nearest known name.
+    pub fn get(&self, name: &str) -> Result<&CatalogEntry> {
+        self.entries.get(&name.to_lowercase()).ok_or_else(|| {
+            let hint = nearest(name, self.entries.keys().map(String::as_str))
+                .map(|near| format!(" Did you mean `{near}`?"))
+                .unwrap_or_default();
+            Error::invalid(format!(
+                "the table or view `{name}` cannot be found.{hint} Verify the spelling, or declare it with CREATE TABLE or CREATE TEMPORARY VIEW"
+            ))
+            .with_condition("TABLE_OR_VIEW_NOT_FOUND")
+        })
+    }
+
+    /// All names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+}

@@ -1,0 +1,269 @@
+//! The logical plan: what a query means, resolved and typed, before it is cut into work.
+//!
+//! SQL and the DataFrame API both come here through the same builder ([`builder`]), so that both give the same plan.
+//! [`check`] says what is allowed on a stream in which output mode; [`explain`] prints; [`crate::incremental`] makes it run.
+
+pub mod builder;
+pub mod check;
+pub mod explain;
+
+use crate::error::Span;
+use crate::expr::Expr;
+use crate::function::{AggregateFunction, Signature};
+use crate::source::SourceFactory;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use std::sync::Arc;
+
+/// The event time of a column that a watermark was declared on. It follows the column through projections, and through
+/// `window()`, as Spark's column metadata does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventTime {
+    /// The delay of the watermark.
+    pub delay_ms: i64,
+}
+
+/// A column of a plan node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// The alias of the relation it comes from, as written; `None` for computed columns.
+    pub qualifier: Option<String>,
+    /// Its name, as written. Names are compared without regard to case.
+    pub name: String,
+    /// Its type.
+    pub data_type: DataType,
+    /// Whether it may hold null.
+    pub is_nullable: bool,
+    /// Set if it is event time with a watermark; a struct column with it is a window of such a column.
+    pub event_time: Option<EventTime>,
+}
+
+/// The columns of a plan node, in order. Names may repeat.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PlanSchema {
+    /// The columns.
+    pub columns: Vec<Column>,
+}
+
+impl PlanSchema {
+    /// The columns as an Arrow schema.
+    pub fn to_arrow(&self) -> SchemaRef {
+        let field = |column: &Column| {
+            Field::new(&column.name, column.data_type.clone(), column.is_nullable)
+        };
+        Arc::new(Schema::new(
+            self.columns.iter().map(field).collect::<Vec<_>>(),
+        ))
+    }
+}
+
+/// A node of the plan with its columns.
+#[derive(Debug, Clone)]
+pub struct LogicalPlan {
+    /// What it does.
+    pub node: PlanNode,
+    /// What its rows are.
+    pub schema: Arc<PlanSchema>,
+}
+
+/// An output column of a projection.
+#[derive(Debug, Clone)]
+pub struct NamedExpr {
+    /// What it computes from the input's columns.
+    pub expr: Expr,
+    /// What it is called.
+    pub name: String,
+}
+
+/// An aggregate of an [`PlanNode::Aggregate`].
+#[derive(Debug, Clone)]
+pub struct AggregateExpr {
+    /// The function.
+    pub function: Arc<dyn AggregateFunction>,
+    /// Its arguments, over the input's columns, cast to what the function asked for.
+    pub arguments: Vec<Expr>,
+    /// Rows for which it is not true do not count.
+    pub filter: Option<Expr>,
+    /// `DISTINCT`: allowed on static input only.
+    pub is_distinct: bool,
+    /// What the function promised.
+    pub signature: Signature,
+    /// What it is called.
+    pub name: String,
+    /// Where it stands in the SQL text.
+    pub span: Span,
+}
+
+/// How two inputs are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the words are SQL's")]
+pub enum JoinType {
+    Inner,
+    LeftOuter,
+    RightOuter,
+    FullOuter,
+    LeftSemi,
+    LeftAnti,
+    Cross,
+}
+
+/// One key of a sort.
+#[derive(Debug, Clone)]
+pub struct SortKey {
+    /// Over the input's columns.
+    pub expr: Expr,
+    /// `DESC`.
+    pub is_descending: bool,
+    /// `NULLS FIRST`. Spark's default: first if ascending, last if descending.
+    pub nulls_first: bool,
+}
+
+/// What is read: a declared source, or rows in memory.
+#[derive(Debug, Clone)]
+pub enum Relation {
+    /// A source. Two scans with the same `name` and identity are one source.
+    Source {
+        /// Opens it.
+        factory: Arc<dyn SourceFactory>,
+        /// `STREAM t`, `read_stream`: read as a stream; else once, as a table, when the query starts.
+        is_streaming: bool,
+        /// The user's name for it (`IDENTIFIED BY`); its offsets are kept under it.
+        name: Option<String>,
+    },
+    /// Rows in memory: `VALUES`, static frames, `SELECT` without `FROM` (one row without columns).
+    Rows(Arc<Vec<RecordBatch>>),
+}
+
+/// The kinds of node. Expressions are over the columns of the input; for a join's condition over left then right.
+#[derive(Debug, Clone)]
+pub enum PlanNode {
+    /// Reads.
+    Scan(Relation),
+    /// Computes columns.
+    Project {
+        input: Arc<LogicalPlan>,
+        columns: Vec<NamedExpr>,
+    },
+    /// Keeps the rows for which the predicate is true.
+    Filter {
+        input: Arc<LogicalPlan>,
+        predicate: Expr,
+    },
+    /// Declares column `column` (by index) to be event time.
+    Watermark {
+        input: Arc<LogicalPlan>,
+        column: usize,
+        delay_ms: i64,
+    },
+    /// Appends the columns of a generator (`explode`, `posexplode`, `inline`, `stack`, …) to the input's columns, one row per
+    /// row it generates; with `is_outer` a row that generates nothing stays, with nulls.
+    Generate {
+        input: Arc<LogicalPlan>,
+        generator: Generator,
+        is_outer: bool,
+    },
+    /// One output row per projection per input row: sliding windows, ROLLUP, CUBE, GROUPING SETS. All lists have the length of
+    /// the schema.
+    Expand {
+        input: Arc<LogicalPlan>,
+        projections: Vec<Vec<Expr>>,
+    },
+    /// Groups by `keys`; the columns are the keys, then the aggregates. Without keys there is exactly one group.
+    Aggregate {
+        input: Arc<LogicalPlan>,
+        keys: Vec<NamedExpr>,
+        aggregates: Vec<AggregateExpr>,
+        /// The gap, if a key is `session_window`: which key, and the gap over the input's columns.
+        session: Option<SessionKey>,
+        /// A name the user gave the operator's state, if any.
+        operator_name: Option<String>,
+    },
+    /// First row per key (`columns`, by index). All columns stay.
+    Deduplicate {
+        input: Arc<LogicalPlan>,
+        columns: Vec<usize>,
+        is_within_watermark: bool,
+    },
+    /// Joins. Equalities have been taken out of the condition; what is left is `residual`.
+    Join {
+        left: Arc<LogicalPlan>,
+        right: Arc<LogicalPlan>,
+        join_type: JoinType,
+        /// Equalities: an expression over the left columns, one over the right columns, of one type. `bool`: `<=>`.
+        equalities: Vec<(Expr, Expr, bool)>,
+        /// The rest of the condition, over left then right columns.
+        residual: Option<Expr>,
+    },
+    /// All rows of all inputs, which have the same types.
+    Union { inputs: Vec<Arc<LogicalPlan>> },
+    /// Sorts.
+    Sort {
+        input: Arc<LogicalPlan>,
+        keys: Vec<SortKey>,
+    },
+    /// The first rows: over the life of the query in append mode, of each result in complete mode.
+    Limit {
+        input: Arc<LogicalPlan>,
+        rows: u64,
+        offset: u64,
+    },
+    /// `EXCEPT` and `INTERSECT`, for static inputs.
+    SetOperation {
+        left: Arc<LogicalPlan>,
+        right: Arc<LogicalPlan>,
+        is_except: bool,
+        is_all: bool,
+    },
+}
+
+/// `session_window(time, gap)` among the keys of an aggregate.
+#[derive(Debug, Clone)]
+pub struct SessionKey {
+    /// Which key it is.
+    pub key: usize,
+    /// The time, over the input's columns.
+    pub time: Expr,
+    /// The gap in microseconds, over the input's columns.
+    pub gap_us: Expr,
+}
+
+/// What a generator makes of each row.
+#[derive(Debug, Clone)]
+pub enum Generator {
+    /// A row per element of an array or entry of a map; with its position, if `has_position`.
+    Explode { input: Expr, has_position: bool },
+    /// A row per struct of an array of structs, its fields as columns.
+    Inline { input: Expr },
+    /// The values in `rows` rows.
+    Stack { rows: usize, values: Vec<Expr> },
+}
+
+impl LogicalPlan {
+    /// The inputs, left to right.
+    pub fn inputs(&self) -> Vec<&Arc<LogicalPlan>> {
+        match &self.node {
+            PlanNode::Scan(_) => vec![],
+            PlanNode::Project { input, .. }
+            | PlanNode::Filter { input, .. }
+            | PlanNode::Watermark { input, .. }
+            | PlanNode::Generate { input, .. }
+            | PlanNode::Expand { input, .. }
+            | PlanNode::Aggregate { input, .. }
+            | PlanNode::Deduplicate { input, .. }
+            | PlanNode::Sort { input, .. }
+            | PlanNode::Limit { input, .. } => vec![input],
+            PlanNode::Join { left, right, .. } | PlanNode::SetOperation { left, right, .. } => {
+                vec![left, right]
+            }
+            PlanNode::Union { inputs } => inputs.iter().collect(),
+        }
+    }
+
+    /// Whether any row of it comes from a stream.
+    pub fn is_streaming(&self) -> bool {
+        match &self.node {
+            PlanNode::Scan(Relation::Source { is_streaming, .. }) => *is_streaming,
+            _ => self.inputs().iter().any(|input| input.is_streaming()),
+        }
+    }
+}
