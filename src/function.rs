@@ -7,6 +7,9 @@
 //! A kernel gets arguments of exactly the types its `resolve` asked for, and gives an array of exactly the type that
 //! `resolve` promised.
 
+pub mod registry;
+pub mod window;
+
 use crate::batch::BatchContext;
 use crate::error::Result;
 use crate::expr::{Expr, Value};
