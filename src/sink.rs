@@ -6,6 +6,11 @@
 //!    cannot promise that says so in its [`Sink::guarantee`].
 //! 3. When it returns, the rows are as durable as the sink makes them. Only then is the batch committed.
 
+pub mod foreach_batch;
+pub mod memory;
+pub mod noop;
+pub mod registry;
+
 use crate::batch::BatchId;
 use crate::error::Result;
 use arrow::datatypes::SchemaRef;

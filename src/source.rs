@@ -9,6 +9,9 @@
 //!
 //! Sources know nothing of state, of the write-ahead log or of the plan above them.
 
+pub mod memory;
+pub mod registry;
+
 use crate::batch::Timestamp;
 use crate::error::Result;
 use crate::offset::{Offset, Range};
