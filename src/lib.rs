@@ -4,6 +4,7 @@
 // The surface.
 pub mod catalog;
 pub mod frame;
+pub mod functions;
 pub mod options;
 pub mod query;
 pub mod session;

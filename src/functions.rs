@@ -1,0 +1,234 @@
+//! The functions of the DataFrame API that polars does not have: event-time windows, generators, JSON, and [`call`] for every
+//! function of the registry.
+//!
+//! Each gives a polars [`Expr`], so that they mix with polars's own `col`, `lit`, `when` and operators. Such an expression runs
+//! only in a [`crate::frame::StreamFrame`]; a polars frame refuses it by name.
+//!
+//! ```
+//! use polars::prelude::{col, lit};
+//! use tidemill::functions::{call, expr, window};
+//!
+//! let keys = [window(col("ts"), "10 minutes"), col("campaign")];
+//! let level = call("coalesce", [col("level"), lit("info")]).alias("level");
+//! let late = expr("ts < current_timestamp() - INTERVAL 1 HOUR");
+//! # assert_eq!(keys.len(), 2);
+//! # let _ = (level, late);
+//! ```
+
+mod carrier;
+
+pub(crate) use carrier::{CAST, Carried, LAMBDA, SQL, TRY_CAST, carried};
+
+use carrier::carry;
+use polars::prelude::{Expr, lit};
+
+/// Any function of the registry, by the name it has in SQL. Whether it exists and takes these arguments is looked at when the
+/// expression becomes part of a frame.
+///
+/// ```
+/// # use polars::prelude::{col, lit};
+/// # use tidemill::functions::call;
+/// let domain = call("regexp_extract", [col("url"), lit("//([^/]+)/"), lit(1)]);
+/// ```
+pub fn call(name: &str, arguments: impl AsRef<[Expr]>) -> Expr {
+    carry(&name.to_lowercase(), arguments.as_ref(), false)
+}
+
+/// An expression written in SQL.
+///
+/// ```
+/// # use tidemill::functions::expr;
+/// let is_late = expr("arrived_at - ts > INTERVAL 5 MINUTES").alias("is_late");
+/// ```
+pub fn expr(sql: &str) -> Expr {
+    carry(SQL, &[lit(sql)], false)
+}
+
+/// A lambda, `(x, y) -> body`, as an argument of a higher-order function. In its body the parameters are columns.
+///
+/// ```
+/// # use polars::prelude::{col, lit};
+/// # use tidemill::functions::{call, lambda};
+/// let doubled = call("transform", [col("amounts"), lambda(["x"], col("x") * lit(2))]);
+/// ```
+pub fn lambda<'a>(parameters: impl IntoIterator<Item = &'a str>, body: Expr) -> Expr {
+    let mut arguments: Vec<Expr> = parameters.into_iter().map(lit).collect();
+    arguments.push(body);
+    carry(LAMBDA, &arguments, false)
+}
+
+/// `CAST(input AS data_type)`: what cannot be cast ends the query. polars's `strict_cast` is the same with a polars type.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::cast;
+/// let price = cast(col("price"), "DECIMAL(10, 2)");
+/// ```
+pub fn cast(input: Expr, data_type: &str) -> Expr {
+    carry(CAST, &[input, lit(data_type)], false)
+}
+
+/// `TRY_CAST(input AS data_type)`: what cannot be cast becomes null. polars's `cast` is the same with a polars type.
+pub fn try_cast(input: Expr, data_type: &str) -> Expr {
+    carry(TRY_CAST, &[input, lit(data_type)], false)
+}
+
+/// The tumbling window that `time` falls into: a struct of `start` (inclusive) and `end` (exclusive), aligned to
+/// 1970-01-01T00:00:00Z. Rows whose time is null fall into none and vanish.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::window;
+/// let key = window(col("ts"), "10 minutes");
+/// ```
+pub fn window(time: Expr, duration: &str) -> Expr {
+    call("window", [time, lit(duration)])
+}
+
+/// The windows of length `duration`, one every `slide`, that `time` falls into: a row for each. `slide` is at most `duration`.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::sliding_window;
+/// let key = sliding_window(col("ts"), "10 minutes", "5 minutes");
+/// ```
+pub fn sliding_window(time: Expr, duration: &str, slide: &str) -> Expr {
+    call("window", [time, lit(duration), lit(slide)])
+}
+
+/// As [`sliding_window`], with windows that start `start` after 1970-01-01T00:00:00Z instead of at it: hours that begin at a
+/// quarter past are `window_with_start(time, "1 hour", "1 hour", "15 minutes")`.
+pub fn window_with_start(time: Expr, duration: &str, slide: &str, start: &str) -> Expr {
+    call("window", [time, lit(duration), lit(slide), lit(start)])
+}
+
+/// The session that `time` belongs to: a struct of `start` and `end`. A session ends when `gap` passes without a row of the same
+/// other keys; its `end` is the last time plus the gap.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::session_window;
+/// let keys = [session_window(col("ts"), "5 minutes"), col("user")];
+/// ```
+pub fn session_window(time: Expr, gap: &str) -> Expr {
+    call("session_window", [time, lit(gap)])
+}
+
+/// As [`session_window`], with a gap that is computed for each row: an interval, or text such as `5 minutes`. Rows with a
+/// gap that is null or not positive vanish.
+pub fn session_window_by(time: Expr, gap: Expr) -> Expr {
+    call("session_window", [time, gap])
+}
+
+/// The event time of a window: its end less one microsecond, so that windows can be grouped into larger windows.
+pub fn window_time(window: Expr) -> Expr {
+    call("window_time", [window])
+}
+
+/// How many rows there are: `count(*)`. polars's `len()` is the same.
+pub fn count_all() -> Expr {
+    call("count", [lit(1)])
+}
+
+/// How many different values there are that are not null. Refused on streams, where [`approx_count_distinct`] answers.
+pub fn count_distinct(input: Expr) -> Expr {
+    carry("count", &[input], true)
+}
+
+/// About how many different values there are, with a relative standard deviation of 5 %.
+pub fn approx_count_distinct(input: Expr) -> Expr {
+    call("approx_count_distinct", [input])
+}
+
+/// The values that are not null, as an array.
+pub fn collect_list(input: Expr) -> Expr {
+    call("collect_list", [input])
+}
+
+/// The different values that are not null, as an array.
+pub fn collect_set(input: Expr) -> Expr {
+    call("collect_set", [input])
+}
+
+/// `value` of the row with the greatest `by`.
+pub fn max_by(value: Expr, by: Expr) -> Expr {
+    call("max_by", [value, by])
+}
+
+/// `value` of the row with the least `by`.
+pub fn min_by(value: Expr, by: Expr) -> Expr {
+    call("min_by", [value, by])
+}
+
+/// A row for each element of an array (column `col`) or entry of a map (columns `key` and `value`); rows with nothing in it
+/// vanish.
+pub fn explode(input: Expr) -> Expr {
+    call("explode", [input])
+}
+
+/// As [`explode`], but a row with nothing in it stays, with null.
+pub fn explode_outer(input: Expr) -> Expr {
+    call("explode_outer", [input])
+}
+
+/// As [`explode`], with a column `pos` before it that counts from 0.
+pub fn posexplode(input: Expr) -> Expr {
+    call("posexplode", [input])
+}
+
+/// As [`posexplode`], but a row with nothing in it stays, with nulls.
+pub fn posexplode_outer(input: Expr) -> Expr {
+    call("posexplode_outer", [input])
+}
+
+/// A row for each struct of an array of structs, its fields as columns.
+pub fn inline(input: Expr) -> Expr {
+    call("inline", [input])
+}
+
+/// Parses JSON text into a value of the type that `schema` (DDL, such as `campaign INT, ts TIMESTAMP`) describes. Text that is
+/// not JSON gives null.
+///
+/// ```
+/// # use polars::prelude::{col, DataType};
+/// # use tidemill::functions::{cast, from_json};
+/// let click = from_json(cast(col("value"), "STRING"), "campaign INT, ts TIMESTAMP").alias("click");
+/// ```
+pub fn from_json(text: Expr, schema: &str) -> Expr {
+    call("from_json", [text, lit(schema)])
+}
+
+/// A struct, an array or a map as JSON text.
+pub fn to_json(input: Expr) -> Expr {
+    call("to_json", [input])
+}
+
+/// What stands at a path such as `$.user.name` in JSON text, as text.
+pub fn get_json_object(text: Expr, path: &str) -> Expr {
+    call("get_json_object", [text, lit(path)])
+}
+
+/// The time of the batch, the same for all its rows and again when the batch is replayed.
+pub fn current_timestamp() -> Expr {
+    call("current_timestamp", [])
+}
+
+/// Parses text by a Spark datetime pattern such as `yyyy-MM-dd HH:mm:ss`.
+pub fn to_timestamp(text: Expr, pattern: &str) -> Expr {
+    call("to_timestamp", [text, lit(pattern)])
+}
+
+/// Writes a time by a Spark datetime pattern such as `yyyy-MM-dd`.
+pub fn date_format(time: Expr, pattern: &str) -> Expr {
+    call("date_format", [time, lit(pattern)])
+}
+
+/// Cuts a time down to a unit: `year`, `quarter`, `month`, `week`, `day`, `hour`, `minute`, `second`, `millisecond`.
+pub fn date_trunc(unit: &str, time: Expr) -> Expr {
+    call("date_trunc", [lit(unit), time])
+}
+
+/// `input BETWEEN lower AND upper`, both inclusive.
+pub fn between(input: Expr, lower: Expr, upper: Expr) -> Expr {
+    call("between", [input, lower, upper])
+}
