@@ -11,6 +11,7 @@
 //!    all others stay where they are.
 
 use crate::error::{Error, Result};
+use crate::types;
 use arrow::array::{
     Array, ArrayRef, AsArray, FixedSizeListArray, ListArray, RecordBatch, RecordBatchOptions,
     StructArray, make_array,
@@ -199,7 +200,7 @@ pub fn plan_type(data_type: &DataType) -> Result<DataType> {
         ),
         DataType::Duration(_) => DataType::Duration(TimeUnit::Microsecond),
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-            DataType::new_list(plan_type(item.data_type())?, true)
+            types::list_of(plan_type(item.data_type())?)
         }
         DataType::Struct(fields) => DataType::Struct(
             fields
@@ -232,12 +233,10 @@ fn map_type(fields: &Fields) -> Result<DataType> {
     let (Some(key), Some(value)) = (fields.first(), fields.last()) else {
         return Err(Error::internal("a map without key and value"));
     };
-    let entries = Fields::from(vec![
-        Field::new("key", plan_type(key.data_type())?, false),
-        Field::new("value", plan_type(value.data_type())?, true),
-    ]);
-    let entries = Field::new("entries", DataType::Struct(entries), false);
-    Ok(DataType::Map(Arc::new(entries), false))
+    Ok(types::map_of(
+        plan_type(key.data_type())?,
+        plan_type(value.data_type())?,
+    ))
 }
 
 /// A field of a plan type.

@@ -125,11 +125,6 @@ pub fn window_time(window: Expr) -> Expr {
     call("window_time", [window])
 }
 
-/// How many rows there are: `count(*)`. polars's `len()` is the same.
-pub fn count_all() -> Expr {
-    call("count", [lit(1)])
-}
-
 /// How many different values there are that are not null. Refused on streams, where [`approx_count_distinct`] answers.
 pub fn count_distinct(input: Expr) -> Expr {
     carry("count", &[input], true)
