@@ -5,6 +5,7 @@
 //! whoever holds the text turns it into a caret with [`Error::with_sql`].
 
 use std::fmt;
+use std::sync::Arc;
 
 /// What the caller can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,18 +73,18 @@ impl Span {
     }
 }
 
-/// Any failure of this library.
-#[derive(Debug)]
+/// Any failure of this library. A clone shares the cause.
+#[derive(Debug, Clone)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Inner {
     kind: ErrorKind,
     condition: Option<String>,
     message: String,
     span: Span,
     snippet: Option<String>,
-    source: Option<Box<dyn std::error::Error + Send + Sync + 'static>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync + 'static>>,
 }
 
 /// A result of this library.
@@ -144,7 +145,7 @@ impl Error {
         mut self,
         source: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
     ) -> Error {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 
