@@ -172,6 +172,16 @@ pub fn from_polars_type(data_type: &pl::DataType) -> Result<DataType> {
     }
 }
 
+/// The polars type of a plan type.
+///
+/// # Errors
+///
+/// `Invalid`, if polars has no such type (year-month intervals).
+pub fn to_polars_type(data_type: &DataType) -> Result<pl::DataType> {
+    let empty = to_series("", &arrow::array::new_empty_array(data_type))?;
+    Ok(empty.dtype().clone())
+}
+
 /// The plan type that stands for an Arrow type: `Utf8` for every kind of string, microseconds for every time, the next wider
 /// signed integer for an unsigned one, and so on down into lists, maps and structs.
 ///

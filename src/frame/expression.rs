@@ -10,11 +10,12 @@
 //!
 //! What has no counterpart (windows over rows, sorting, gathering, closures, …) is refused with its own text.
 //!
-//! One file for each family: literals, functions of a row ([`scalar`], with strings and times apart), aggregates.
+//! One file for each family: literals, selectors of columns, functions of a row ([`scalar`], with strings and times apart), aggregates.
 
 mod aggregate;
 mod literal;
 mod scalar;
+mod selector;
 mod string;
 mod temporal;
 
@@ -22,24 +23,25 @@ use crate::arrow_bridge::from_polars_type;
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstCall, AstKind};
 use crate::functions::{CAST, Carried, LAMBDA, SQL, TRY_CAST, carried};
+use crate::plan::PlanSchema;
 use crate::types;
 use arrow::datatypes::DataType;
 use polars::chunked_array::cast::CastOptions;
 use polars::prelude::{DataTypeExpr, Expr, Operator, Selector};
 
-/// The expressions that one polars expression stands for: a selector of several columns gives several.
+/// The expressions that polars expressions stand for over these columns: a selector of several columns gives several.
 ///
 /// # Errors
 ///
 /// `Invalid`, naming the expression that is not supported and, where there is one, what to write instead.
-pub(crate) fn to_asts(expression: &Expr) -> Result<Vec<Ast>> {
-    match expression {
-        Expr::Selector(Selector::ByName { names, .. }) => names
-            .iter()
-            .map(|name| Ok(column(vec![name.to_string()])))
-            .collect(),
-        _ => Ok(vec![to_ast(expression)?]),
+pub(crate) fn to_asts(expressions: &[Expr], columns: &PlanSchema) -> Result<Vec<Ast>> {
+    let mut asts = vec![];
+    for expression in expressions {
+        for single in selector::expand(expression, columns)? {
+            asts.push(to_ast(&single)?);
+        }
     }
+    Ok(asts)
 }
 
 /// The expression that a polars expression stands for.
@@ -56,6 +58,18 @@ pub(crate) fn to_ast(expression: &Expr) -> Result<Ast> {
         Expr::Selector(Selector::Wildcard) => Ok(ast(AstKind::Star(vec![]))),
         Expr::Literal(value) => literal::literal(value),
         Expr::Alias(input, name) => Ok(alias(to_ast(input)?, name)),
+        Expr::KeepName(input) => {
+            let name = selector::root_name(input, expression)?;
+            Ok(alias(to_ast(input)?, &name))
+        }
+        Expr::RenameAlias {
+            expr: input,
+            function,
+        } => {
+            let root = selector::root_name(input, expression)?;
+            let name = function.call(&root).map_err(|_| refuse(expression, ""))?;
+            Ok(alias(to_ast(input)?, &name))
+        }
         Expr::BinaryExpr { left, op, right } => binary(*op, left, right, expression),
         Expr::Cast {
             expr,

@@ -1,5 +1,6 @@
 use super::*;
 use crate::functions;
+use crate::plan::Column;
 use arrow::array::{Array, ArrayRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use polars::prelude as pl;
@@ -113,8 +114,41 @@ fn columns_are_paths_and_backticks_keep_dots() {
         "from_json(j, a INT:STRING).a",
     );
     becomes(col("*"), "*");
-    let both = to_asts(&pl::cols(["a", "b"]).as_expr()).unwrap();
-    assert_eq!(both.iter().map(show).collect::<Vec<_>>(), ["a", "b"]);
+}
+
+#[test]
+fn selectors_give_one_expression_for_each_column() {
+    let column = |name: &str, data_type| Column {
+        qualifier: None,
+        name: name.to_owned(),
+        data_type,
+        is_nullable: true,
+        event_time: None,
+    };
+    let columns = PlanSchema {
+        columns: vec![
+            column("n_a", DataType::Int32),
+            column("n.b", DataType::Int64),
+            column("s", DataType::Utf8),
+        ],
+    };
+    let expand = |expression: pl::Expr| {
+        let asts = to_asts(&[expression], &columns).unwrap();
+        asts.iter().map(show).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(expand(pl::all().as_expr()), "*");
+    assert_eq!(expand(pl::cols(["s", "n_a"]).as_expr()), "s; n_a");
+    assert_eq!(expand(col("^n.*$")), "n_a; n.b");
+    assert_eq!(expand(pl::all().exclude_cols(["s"]).as_expr()), "n_a; n.b");
+    assert_eq!(expand(col("^n_.*$").sum().name().keep()), "sum(n_a) as n_a");
+    assert_eq!(
+        expand(pl::cols(["s"]).as_expr().count().name().prefix("c_")),
+        "count(s) as c_s"
+    );
+    let two_roots = (col("a") + col("b")).name().suffix("_x");
+    is_refused(two_roots, "one column");
+    let error = to_asts(&[pl::cols(["x"]).as_expr()], &columns).unwrap_err();
+    assert_eq!(error.condition(), Some("UNRESOLVED_COLUMN"));
 }
 
 #[test]
