@@ -90,6 +90,13 @@ pub trait Disk: Send + Sync + Debug {
     /// `Invalid` without permission, or if a file is in the way.
     fn create_directory(&self, directory: &Path) -> Result<()>;
 
+    /// Removes a directory with everything in it; it is no error if it is gone already.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` without permission.
+    fn remove_directory(&self, directory: &Path) -> Result<()>;
+
     /// Takes the lock file `path` for this process, and writes the answer of `owner`, given what the last owner left there
     /// (empty for a new file). Held until the lock is dropped, or the process ends in whatever way.
     ///

@@ -6,12 +6,26 @@ use std::collections::BTreeMap;
 
 /// The position of one source. In JSON it is what Spark writes for the same source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, try_from = "serde_json::Value")]
 pub enum Offset {
     /// Number of units (files, rows, generated rows, seconds: the source says which) that lie before this position.
     Position(u64),
     /// Kafka: topic, partition, offset of the next message.
     Kafka(BTreeMap<String, BTreeMap<i32, i64>>),
+}
+
+/// By hand, because serde's untagged enums do not see numbers of arbitrary precision as numbers.
+impl TryFrom<serde_json::Value> for Offset {
+    type Error = String;
+
+    fn try_from(value: serde_json::Value) -> Result<Offset, String> {
+        match value.as_u64() {
+            Some(position) => Ok(Offset::Position(position)),
+            None => serde_json::from_value(value)
+                .map(Offset::Kafka)
+                .map_err(|cause| cause.to_string()),
+        }
+    }
 }
 
 impl Offset {
@@ -63,5 +77,28 @@ impl Range {
     /// Whether there is nothing between the ends.
     pub fn is_empty(&self) -> bool {
         self.start == self.end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_of_every_kind_are_read_back() {
+        let kafka = Offset::Kafka([("t".to_owned(), [(0, 5), (1, -2)].into())].into());
+        for offset in [Offset::Position(7), Offset::Position(u64::MAX), kafka] {
+            let range = Range {
+                start: offset.clone(),
+                end: offset,
+                detail: Some(serde_json::json!({"files": [1, 2.5]})),
+            };
+            let text = serde_json::to_string(&range).unwrap();
+            assert_eq!(
+                serde_json::from_str::<Range>(&text).unwrap(),
+                range,
+                "{text}"
+            );
+        }
     }
 }

@@ -96,6 +96,15 @@ impl Disk for RealDisk {
         }
     }
 
+    fn remove_directory(&self, directory: &Path) -> Result<()> {
+        match std::fs::remove_dir_all(directory) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                Err(file_error("remove a directory", directory, cause))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn lock(&self, path: &Path, owner: &dyn Fn(&[u8]) -> Vec<u8>) -> Result<Box<dyn DiskLock>> {
         let fail = |cause| file_error("lock a file", path, cause);
         let mut file = OpenOptions::new()

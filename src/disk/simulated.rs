@@ -94,7 +94,7 @@ impl Effects {
 /// What a crash leaves of that which was not synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AfterCrash {
-    /// Everything: the process was killed, the machine went on.
+    /// Everything: the process was killed, the machine went on. What was not synced is still not synced.
     KeepsAll,
     /// Nothing: the power failed.
     KeepsSynced,
@@ -151,6 +151,12 @@ impl SimulatedDisk {
     pub fn crash(&self, what_is_left: AfterCrash, effects: Effects) -> SimulatedDisk {
         let mut state = self.state().clone();
         state.locked.clear();
+        if what_is_left == AfterCrash::KeepsAll {
+            return SimulatedDisk {
+                state: Arc::new(Mutex::new(state)),
+                effects,
+            };
+        }
         if what_is_left == AfterCrash::KeepsSynced {
             state.names = state.durable_names.clone();
         }
@@ -163,6 +169,12 @@ impl SimulatedDisk {
             state: Arc::new(Mutex::new(state)),
             effects,
         }
+    }
+
+    /// A disk with the same content and nothing else in common with this one: for trying damage on a copy.
+    #[must_use]
+    pub fn copy(&self, effects: Effects) -> SimulatedDisk {
+        self.crash(AfterCrash::KeepsAll, effects)
     }
 
     /// All files with their bytes.
@@ -211,7 +223,6 @@ fn left_over(inode: &Inode, what_is_left: AfterCrash) -> Vec<u8> {
     let is_appended = inode.bytes.starts_with(&inode.synced);
     let unsynced = inode.bytes.len() - inode.synced.len().min(inode.bytes.len());
     match what_is_left {
-        AfterCrash::KeepsAll => inode.bytes.clone(),
         AfterCrash::KeepsHalf if is_appended => {
             inode.bytes[..inode.synced.len() + unsynced / 2].to_vec()
         }
@@ -220,9 +231,10 @@ fn left_over(inode: &Inode, what_is_left: AfterCrash) -> Vec<u8> {
             bytes.resize(inode.bytes.len(), 0);
             bytes
         }
-        AfterCrash::KeepsSynced | AfterCrash::KeepsHalf | AfterCrash::KeepsZeros => {
-            inode.synced.clone()
-        }
+        AfterCrash::KeepsAll
+        | AfterCrash::KeepsSynced
+        | AfterCrash::KeepsHalf
+        | AfterCrash::KeepsZeros => inode.synced.clone(),
     }
 }
 
@@ -317,6 +329,16 @@ impl Disk for SimulatedDisk {
         for above in directory.ancestors() {
             state.directories.insert(above.to_owned());
         }
+        Ok(())
+    }
+
+    fn remove_directory(&self, directory: &Path) -> Result<()> {
+        self.step("remove a directory", directory)?;
+        let mut state = self.state();
+        state.names.retain(|path, _| !path.starts_with(directory));
+        state
+            .directories
+            .retain(|path| !path.starts_with(directory));
         Ok(())
     }
 

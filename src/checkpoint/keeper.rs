@@ -1,0 +1,168 @@
+//! What is done beside the loop: writing snapshots, and removing files that no one needs any more.
+
+use super::log::{no_thread, thread_ended};
+use super::record::Snapshot;
+use super::snapshot;
+use crate::batch::BatchId;
+use crate::disk::Disk;
+use crate::error::Result;
+use crate::operator::StateDelta;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+
+/// The state of all operators after a batch, to be written.
+#[derive(Debug)]
+pub(super) struct SnapshotJob {
+    pub(super) batch: BatchId,
+    /// Part of the files' names, to tell them from those of other runs.
+    pub(super) unique: String,
+    pub(super) state: Vec<(String, StateDelta)>,
+}
+
+#[derive(Debug)]
+enum Job {
+    Write(SnapshotJob),
+    Remove(Vec<PathBuf>),
+}
+
+/// Where the jobs are done.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    worker: Worker,
+    is_writing: bool,
+}
+
+#[derive(Debug)]
+enum Worker {
+    /// At once: tests that count effects see them in order.
+    Inline {
+        home: Home,
+        answer: Option<Result<Snapshot>>,
+    },
+    /// On a thread, which ends when this is dropped, after what it is doing.
+    Thread {
+        requests: Sender<Job>,
+        answers: Receiver<Result<Snapshot>>,
+    },
+}
+
+/// Where the files are.
+#[derive(Debug, Clone)]
+pub(super) struct Home {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) directory: PathBuf,
+}
+
+impl Home {
+    fn write(&self, job: &SnapshotJob) -> Result<Snapshot> {
+        let name = (job.batch, job.unique.as_str());
+        snapshot::write(self.disk.as_ref(), &self.directory, name, &job.state)
+    }
+
+    /// Files that cannot be removed are tried again when the checkpoint is opened.
+    pub(super) fn remove(&self, paths: &[PathBuf]) {
+        for path in paths {
+            if let Err(error) = self.disk.remove(path) {
+                tracing::warn!(%error, "a file of the checkpoint that is not needed any more stays");
+            }
+        }
+    }
+}
+
+impl Keeper {
+    pub(super) fn inline(home: Home) -> Keeper {
+        let answer = None;
+        let worker = Worker::Inline { home, answer };
+        Keeper {
+            worker,
+            is_writing: false,
+        }
+    }
+
+    pub(super) fn thread(home: Home) -> Result<Keeper> {
+        let (requests, inbox) = channel();
+        let (outbox, answers) = channel();
+        std::thread::Builder::new()
+            .name("tidemill-keeper".to_owned())
+            .spawn(move || {
+                for job in inbox {
+                    match job {
+                        Job::Remove(paths) => home.remove(&paths),
+                        Job::Write(job) if outbox.send(home.write(&job)).is_err() => return,
+                        Job::Write(_) => {}
+                    }
+                }
+            })
+            .map_err(|cause| no_thread("keeper", cause))?;
+        Ok(Keeper {
+            worker: Worker::Thread { requests, answers },
+            is_writing: false,
+        })
+    }
+
+    /// Whether a snapshot is being written, or waits to be taken.
+    pub(super) fn is_writing(&self) -> bool {
+        self.is_writing
+    }
+
+    pub(super) fn write(&mut self, job: SnapshotJob) -> Result<()> {
+        self.is_writing = true;
+        match &mut self.worker {
+            Worker::Inline { home, answer } => *answer = Some(home.write(&job)),
+            Worker::Thread { requests, .. } => {
+                requests.send(Job::Write(job)).map_err(|_| thread_ended())?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, paths: Vec<PathBuf>) -> Result<()> {
+        match &mut self.worker {
+            Worker::Inline { home, .. } => home.remove(&paths),
+            Worker::Thread { requests, .. } => {
+                requests
+                    .send(Job::Remove(paths))
+                    .map_err(|_| thread_ended())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The snapshot that was written, once, if it is done; waits for it, if `waits`.
+    pub(super) fn take(&mut self, waits: bool) -> Result<Option<Result<Snapshot>>> {
+        if !self.is_writing {
+            return Ok(None);
+        }
+        let done = match &mut self.worker {
+            Worker::Inline { answer, .. } => answer.take(),
+            Worker::Thread { answers, .. } if waits => {
+                Some(answers.recv().map_err(|_| thread_ended())?)
+            }
+            Worker::Thread { answers, .. } => match answers.try_recv() {
+                Ok(answer) => Some(answer),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Disconnected) => return Err(thread_ended()),
+            },
+        };
+        self.is_writing = done.is_none();
+        Ok(done)
+    }
+}
+
+/// The state files below `directory` that no snapshot names: left behind by a run that crashed.
+pub(super) fn orphans(home: &Home, is_named: &dyn Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
+    let root = home.directory.join(snapshot::STATE_DIRECTORY);
+    let mut orphans = Vec::new();
+    for operator in home.disk.list(&root)? {
+        for name in home.disk.list(&root.join(&operator))? {
+            let path = Path::new(snapshot::STATE_DIRECTORY)
+                .join(&operator)
+                .join(&name);
+            if !is_named(&path.to_string_lossy()) {
+                orphans.push(home.directory.join(path));
+            }
+        }
+    }
+    Ok(orphans)
+}
