@@ -42,7 +42,7 @@ impl Trigger {
     /// Whether a batch that took `elapsed` held up the next one.
     pub fn is_behind(&self, elapsed: Duration) -> bool {
         self.interval_ms()
-            .is_some_and(|interval| elapsed.as_millis() > interval.unsigned_abs().into())
+            .is_some_and(|interval| elapsed.as_millis() > u128::from(interval.unsigned_abs()))
     }
 
     /// The interval, if there is one.
