@@ -1,1 +1,187 @@
-//! (being written)
+//! `CAST` and `TRY_CAST` by Spark's ANSI rules.
+//!
+//! What cannot be cast fails with Spark's condition (`CAST_INVALID_INPUT`, `CAST_OVERFLOW`,
+//! `NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION`), or becomes null for `TRY_CAST`, value by value, also inside arrays and structs.
+//! Which types can be cast at all is decided before a query runs, by [`can_cast`]; casts that can never fail on a value are
+//! known to [`can_cast_fail`].
+
+pub(crate) mod calendar;
+mod datetime;
+mod decimal;
+mod failure;
+mod nested;
+mod number;
+pub(crate) mod parse;
+#[cfg(test)]
+mod tests;
+pub(crate) mod text;
+pub(crate) mod zone;
+
+pub(crate) use datetime::{parse_date, parse_timestamp};
+pub(crate) use decimal::{decimal_to_double, double_to_decimal, rescale};
+pub(crate) use failure::{decimal_overflow, invalid_input, overflow};
+
+use crate::batch::BatchContext;
+use crate::error::{Error, Result};
+use crate::types::{
+    decimal_for_integer, is_ansi_interval, is_atomic, is_datetime, is_decimal, is_integral,
+    is_numeric, map_key_value, sql_name, timestamp,
+};
+use arrow::array::{Array, ArrayRef, new_null_array};
+use arrow::datatypes::DataType;
+use std::sync::Arc;
+use zone::Zone;
+
+/// How one cast is done.
+#[derive(Debug, Clone, Copy)]
+struct Mode {
+    /// Whether what cannot be cast becomes null.
+    is_try: bool,
+    /// The session's time zone.
+    zone: Zone,
+    /// Today, for texts that are only a time of day: microseconds since 1970-01-01T00:00:00Z.
+    now: i64,
+}
+
+/// Casts a column (or a constant) to another type.
+///
+/// # Errors
+///
+/// `Data` for a value that cannot be cast, unless `is_try`; `Invalid` if there is no cast between the types.
+pub fn cast(
+    array: &ArrayRef,
+    to: &DataType,
+    is_try: bool,
+    context: &BatchContext,
+) -> Result<ArrayRef> {
+    if array.data_type() == to {
+        return Ok(Arc::clone(array));
+    }
+    if *array.data_type() == DataType::Null {
+        return Ok(new_null_array(to, array.len()));
+    }
+    let mode = Mode {
+        is_try,
+        zone: Zone::parse(&context.time_zone)?,
+        now: context.time.as_micros(),
+    };
+    convert(array, to, mode)
+}
+
+fn convert(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<ArrayRef> {
+    let from = array.data_type();
+    if from == to {
+        return Ok(Arc::clone(array));
+    }
+    match (from, to) {
+        (DataType::Null, _) => Ok(new_null_array(to, array.len())),
+        (_, DataType::Utf8) => text::to_text(array, mode.zone),
+        (DataType::Utf8, DataType::Binary) => Ok(arrow::compute::cast(array, to)?),
+        (DataType::Utf8, _) if is_datetime(to) => datetime::from_text(array, to, mode),
+        (DataType::Utf8, _) if is_decimal(to) => decimal::from_text(array, to, mode),
+        (DataType::Utf8, _) if is_numeric(to) || *to == DataType::Boolean => {
+            number::from_text(array, to, mode)
+        }
+        (_, DataType::Boolean) if is_numeric(from) => number::to_boolean(array),
+        (DataType::Boolean, _) if is_numeric(to) => number::from_boolean(array, to, mode),
+        _ if is_decimal(from) && is_numeric(to) => decimal::from_decimal(array, to, mode),
+        _ if is_numeric(from) && is_decimal(to) => decimal::to_decimal(array, to, mode),
+        _ if is_numeric(from) && is_numeric(to) => number::between(array, to, mode),
+        _ if is_datetime(from) && is_datetime(to) => datetime::between(array, to, mode),
+        _ if *from == timestamp() && is_numeric(to) => datetime::to_number(array, to, mode),
+        _ if is_numeric(from) && *to == timestamp() => datetime::from_number(array, mode),
+        (DataType::List(_) | DataType::Map(_, _) | DataType::Struct(_), _) => {
+            nested::convert_parts(array, to, mode)
+        }
+        _ => Err(impossible(from, to)),
+    }
+}
+
+fn impossible(from: &DataType, to: &DataType) -> Error {
+    Error::invalid(format!(
+        "cannot cast \"{}\" to \"{}\"",
+        sql_name(from),
+        sql_name(to)
+    ))
+    .with_condition("DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION")
+}
+
+/// Whether there is a cast between the types at all. A cast that is allowed may still fail on a value.
+///
+/// Casts between intervals and text or numbers, which Spark has, are not there: they depend on the units of the interval's
+/// type, which ours does not keep.
+pub fn can_cast(from: &DataType, to: &DataType) -> bool {
+    if from == to || *from == DataType::Null {
+        return true;
+    }
+    match (from, to) {
+        (_, DataType::Utf8) => is_text_form_known(from),
+        (DataType::Utf8, _) => is_atomic(to) && !is_ansi_interval(to),
+        (DataType::List(from), DataType::List(to)) => can_cast(from.data_type(), to.data_type()),
+        (DataType::Map(_, _), DataType::Map(_, _)) => map_key_value(from)
+            .zip(map_key_value(to))
+            .is_some_and(|((from_key, from_value), (to_key, to_value))| {
+                can_cast(from_key, to_key) && can_cast(from_value, to_value)
+            }),
+        (DataType::Struct(from), DataType::Struct(to)) => {
+            from.len() == to.len()
+                && from.iter().zip(to).all(|(from, to)| {
+                    (to.is_nullable() || !from.is_nullable())
+                        && can_cast(from.data_type(), to.data_type())
+                })
+        }
+        (_, DataType::Boolean) => is_numeric(from),
+        (DataType::Boolean, _) => is_numeric(to),
+        _ => {
+            (is_numeric(from) && is_numeric(to))
+                || (is_datetime(from) && is_datetime(to))
+                || (*from == timestamp() && is_numeric(to))
+                || (is_numeric(from) && *to == timestamp())
+        }
+    }
+}
+
+/// Whether values of the type have a text form that does not depend on what our types leave out.
+fn is_text_form_known(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Null => true,
+        DataType::List(element) => is_text_form_known(element.data_type()),
+        DataType::Struct(fields) => fields
+            .iter()
+            .all(|field| is_text_form_known(field.data_type())),
+        DataType::Map(_, _) => map_key_value(data_type)
+            .is_some_and(|(key, value)| is_text_form_known(key) && is_text_form_known(value)),
+        other => is_atomic(other) && !is_ansi_interval(other),
+    }
+}
+
+/// Whether the cast can fail on a value (or, for `TRY_CAST`, give null for a value that is not null).
+pub fn can_cast_fail(from: &DataType, to: &DataType) -> bool {
+    if from == to || matches!(from, DataType::Null) {
+        return false;
+    }
+    match (from, to) {
+        (_, DataType::Utf8 | DataType::Boolean) => {
+            matches!((from, to), (DataType::Utf8, DataType::Boolean))
+        }
+        (DataType::Utf8, _) => *to != DataType::Binary,
+        (DataType::Decimal128(from, from_scale), DataType::Decimal128(to, to_scale)) => {
+            let digits = |precision: &u8, scale: &i8| i32::from(*precision) - i32::from(*scale);
+            to_scale < from_scale || digits(to, to_scale) < digits(from, from_scale)
+        }
+        (_, DataType::Decimal128(precision, scale)) => match decimal_for_integer(from) {
+            Some((digits, _)) => i32::from(digits) > i32::from(*precision) - i32::from(*scale),
+            None => true,
+        },
+        _ if is_integral(from) && is_integral(to) => from.primitive_width() > to.primitive_width(),
+        (_, DataType::Float32 | DataType::Float64) => false,
+        (DataType::List(from), DataType::List(to)) => {
+            can_cast_fail(from.data_type(), to.data_type())
+        }
+        (DataType::Struct(from), DataType::Struct(to)) => from
+            .iter()
+            .zip(to)
+            .any(|(from, to)| can_cast_fail(from.data_type(), to.data_type())),
+        _ => true,
+    }
+}

@@ -9,7 +9,7 @@
 mod evaluate;
 mod name;
 
-pub use evaluate::Value;
+pub use evaluate::{BoundLambda, Value};
 
 use crate::error::Span;
 use crate::function::ScalarFunction;

@@ -12,7 +12,7 @@ pub mod window;
 
 use crate::batch::BatchContext;
 use crate::error::Result;
-use crate::expr::{Expr, Value};
+use crate::expr::{BoundLambda, Expr, Value};
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::datatypes::DataType;
 use std::fmt::Debug;
@@ -33,6 +33,8 @@ pub struct Signature {
 pub struct Call<'a> {
     /// The arguments, each a column or a constant.
     pub arguments: &'a [Value],
+    /// The lambdas among the arguments, in order; in `arguments` a null holds the place of each.
+    pub lambdas: &'a [BoundLambda<'a>],
     /// How many rows the result has.
     pub rows: usize,
     /// The type the result must have.
