@@ -6,8 +6,10 @@
 //! [`Expr::evaluate`] works on whole columns. Where Spark would not look at a row (the right side of `AND`, the branches of
 //! `CASE`), neither do we: under ANSI rules looking can fail.
 
+mod ast;
 mod evaluate;
 mod name;
+mod tree;
 
 pub use evaluate::{BoundLambda, Value};
 

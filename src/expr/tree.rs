@@ -1,0 +1,258 @@
+//! Walking over resolved expressions, comparing them, and moving them from one input to another.
+
+use crate::error::Span;
+use crate::expr::{Expr, ExprKind};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Expr {
+    /// The same expression with another place in the SQL text.
+    #[must_use]
+    pub fn at(mut self, span: Span) -> Expr {
+        self.span = span;
+        self
+    }
+
+    /// The expressions directly below this one.
+    pub fn children(&self) -> Vec<&Expr> {
+        match &self.kind {
+            ExprKind::Column(_) | ExprKind::Literal(_) => vec![],
+            ExprKind::Call(_, inputs) | ExprKind::Coalesce(inputs) => inputs.iter().collect(),
+            ExprKind::Cast { input, .. }
+            | ExprKind::Field(input, _)
+            | ExprKind::Lambda { body: input, .. } => vec![input],
+            ExprKind::And(left, right) | ExprKind::Or(left, right) => vec![left, right],
+            ExprKind::Case {
+                branches,
+                otherwise,
+            } => branches
+                .iter()
+                .flat_map(|(condition, value)| [condition, value])
+                .chain(otherwise.as_deref())
+                .collect(),
+        }
+    }
+
+    /// The same expression with `change` applied to each expression directly below it.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `change`.
+    pub fn map_children<E>(
+        &self,
+        change: &mut dyn FnMut(&Expr) -> Result<Expr, E>,
+    ) -> Result<Expr, E> {
+        let kind = match &self.kind {
+            ExprKind::Column(_) | ExprKind::Literal(_) => self.kind.clone(),
+            ExprKind::Call(function, inputs) => ExprKind::Call(
+                Arc::clone(function),
+                inputs.iter().map(change).collect::<Result<_, E>>()?,
+            ),
+            ExprKind::Coalesce(inputs) => {
+                ExprKind::Coalesce(inputs.iter().map(change).collect::<Result<_, E>>()?)
+            }
+            ExprKind::Cast { input, is_try } => ExprKind::Cast {
+                input: Box::new(change(input)?),
+                is_try: *is_try,
+            },
+            ExprKind::Field(input, index) => ExprKind::Field(Box::new(change(input)?), *index),
+            ExprKind::Lambda {
+                outer_columns,
+                parameters,
+                body,
+            } => ExprKind::Lambda {
+                outer_columns: *outer_columns,
+                parameters: *parameters,
+                body: Box::new(change(body)?),
+            },
+            ExprKind::And(left, right) => {
+                ExprKind::And(Box::new(change(left)?), Box::new(change(right)?))
+            }
+            ExprKind::Or(left, right) => {
+                ExprKind::Or(Box::new(change(left)?), Box::new(change(right)?))
+            }
+            ExprKind::Case {
+                branches,
+                otherwise,
+            } => ExprKind::Case {
+                branches: branches
+                    .iter()
+                    .map(|(condition, value)| Ok((change(condition)?, change(value)?)))
+                    .collect::<Result<_, E>>()?,
+                otherwise: match otherwise {
+                    Some(value) => Some(Box::new(change(value)?)),
+                    None => None,
+                },
+            },
+        };
+        Ok(Expr {
+            kind,
+            ..self.clone()
+        })
+    }
+
+    /// Calls `visit` on this and everything below it, from the top.
+    pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
+        visit(self);
+        for child in self.children() {
+            child.walk(visit);
+        }
+    }
+
+    /// The columns of the input that it reads. Parameters of lambdas are not among them.
+    pub fn columns(&self) -> BTreeSet<usize> {
+        let mut columns = BTreeSet::new();
+        self.collect_columns(usize::MAX, &mut columns);
+        columns
+    }
+
+    fn collect_columns(&self, outer_columns: usize, columns: &mut BTreeSet<usize>) {
+        match &self.kind {
+            ExprKind::Column(index) if *index < outer_columns => {
+                columns.insert(*index);
+            }
+            ExprKind::Lambda {
+                outer_columns: own,
+                body,
+                ..
+            } => body.collect_columns(outer_columns.min(*own), columns),
+            _ => {
+                for child in self.children() {
+                    child.collect_columns(outer_columns, columns);
+                }
+            }
+        }
+    }
+
+    /// Whether it reads no column, so that it has one value for all rows of a batch.
+    pub fn is_constant(&self) -> bool {
+        self.columns().is_empty() && self.is_deterministic()
+    }
+
+    /// Whether equal rows give equal values within a batch.
+    pub fn is_deterministic(&self) -> bool {
+        let mut is_deterministic = true;
+        self.walk(&mut |expr| {
+            if let ExprKind::Call(function, _) = &expr.kind {
+                is_deterministic &= function.is_deterministic;
+            }
+        });
+        is_deterministic
+    }
+
+    /// Whether both compute the same in the same way; places in the SQL text do not count.
+    pub fn same_as(&self, other: &Expr) -> bool {
+        self.data_type == other.data_type && self.is_same_kind(other) && {
+            let (own, others) = (self.children(), other.children());
+            own.len() == others.len()
+                && own
+                    .iter()
+                    .zip(others)
+                    .all(|(own, other)| own.same_as(other))
+        }
+    }
+
+    /// Whether both are the same, children aside.
+    fn is_same_kind(&self, other: &Expr) -> bool {
+        match (&self.kind, &other.kind) {
+            (ExprKind::Column(own), ExprKind::Column(other)) => own == other,
+            (ExprKind::Literal(own), ExprKind::Literal(other)) => own == other,
+            (ExprKind::Call(own, _), ExprKind::Call(other, _)) => {
+                own.name == other.name && own.is_deterministic
+            }
+            (ExprKind::Cast { is_try: own, .. }, ExprKind::Cast { is_try: other, .. }) => {
+                own == other
+            }
+            (ExprKind::Field(_, own), ExprKind::Field(_, other)) => own == other,
+            (
+                ExprKind::Case {
+                    branches: own,
+                    otherwise: own_else,
+                },
+                ExprKind::Case {
+                    branches: other,
+                    otherwise: other_else,
+                },
+            ) => own.len() == other.len() && own_else.is_some() == other_else.is_some(),
+            (
+                ExprKind::Lambda {
+                    parameters: own, ..
+                },
+                ExprKind::Lambda {
+                    parameters: other, ..
+                },
+            ) => own == other,
+            (ExprKind::And(..), ExprKind::And(..))
+            | (ExprKind::Or(..), ExprKind::Or(..))
+            | (ExprKind::Coalesce(_), ExprKind::Coalesce(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// The same expression over another input, which has `width` columns and holds at `map(i)` what column `i` was.
+    #[must_use]
+    pub fn remap_columns(&self, width: usize, map: &dyn Fn(usize) -> usize) -> Expr {
+        self.remap(None, width, map)
+    }
+
+    /// `lambda`: how many columns came before the parameters of the outermost lambda around this, if there is one.
+    fn remap(&self, lambda: Option<usize>, width: usize, map: &dyn Fn(usize) -> usize) -> Expr {
+        let moved = |index: usize| match lambda {
+            Some(outer) if index >= outer => index - outer + width,
+            _ => map(index),
+        };
+        let kind = match &self.kind {
+            ExprKind::Column(index) => ExprKind::Column(moved(*index)),
+            ExprKind::Lambda {
+                outer_columns,
+                parameters,
+                body,
+            } => {
+                let outermost = lambda.unwrap_or(*outer_columns);
+                ExprKind::Lambda {
+                    outer_columns: outer_columns - outermost + width,
+                    parameters: *parameters,
+                    body: Box::new(body.remap(Some(outermost), width, map)),
+                }
+            }
+            _ => {
+                let Ok(changed) = self.map_children::<std::convert::Infallible>(&mut |child| {
+                    Ok(child.remap(lambda, width, map))
+                });
+                return changed;
+            }
+        };
+        Expr {
+            kind,
+            ..self.clone()
+        }
+    }
+
+    /// The conjuncts of a condition, left to right.
+    pub fn conjuncts(&self) -> Vec<&Expr> {
+        match &self.kind {
+            ExprKind::And(left, right) => {
+                let mut all = left.conjuncts();
+                all.extend(right.conjuncts());
+                all
+            }
+            _ => vec![self],
+        }
+    }
+
+    /// `left AND right`.
+    #[must_use]
+    pub fn and(self, right: Expr) -> Expr {
+        Expr {
+            data_type: arrow::datatypes::DataType::Boolean,
+            is_nullable: self.is_nullable || right.is_nullable,
+            span: self.span.union(right.span),
+            kind: ExprKind::And(Box::new(self), Box::new(right)),
+        }
+    }
+
+    /// The conjunction of all conditions; `None` if there are none.
+    pub fn conjunction(conditions: impl IntoIterator<Item = Expr>) -> Option<Expr> {
+        conditions.into_iter().reduce(Expr::and)
+    }
+}
