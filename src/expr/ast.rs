@@ -137,4 +137,52 @@ impl Ast {
         });
         found
     }
+
+    /// The same with `change` tried on this and everything below it, from the top; below what it changed it is not tried.
+    pub(crate) fn map(&self, change: &dyn Fn(&Ast) -> Option<Ast>) -> Ast {
+        if let Some(changed) = change(self) {
+            return changed.at(self.span);
+        }
+        let boxed = |ast: &Ast| Box::new(ast.map(change));
+        let kind = match &self.kind {
+            AstKind::Name(_) | AstKind::Literal(_) | AstKind::Star(_) => self.kind.clone(),
+            AstKind::Call(call) => AstKind::Call(Box::new(AstCall {
+                arguments: call.arguments.iter().map(|ast| ast.map(change)).collect(),
+                filter: call.filter.as_deref().map(boxed),
+                within_group: call
+                    .within_group
+                    .iter()
+                    .map(|(key, is_ascending)| (key.map(change), *is_ascending))
+                    .collect(),
+                ..(**call).clone()
+            })),
+            AstKind::Cast {
+                input,
+                data_type,
+                is_try,
+            } => AstKind::Cast {
+                input: boxed(input),
+                data_type: data_type.clone(),
+                is_try: *is_try,
+            },
+            AstKind::Case {
+                branches,
+                otherwise,
+            } => AstKind::Case {
+                branches: branches
+                    .iter()
+                    .map(|(condition, value)| (condition.map(change), value.map(change)))
+                    .collect(),
+                otherwise: otherwise.as_deref().map(boxed),
+            },
+            AstKind::Field(input, name) => AstKind::Field(boxed(input), name.clone()),
+            AstKind::Index(input, index) => AstKind::Index(boxed(input), boxed(index)),
+            AstKind::Alias(input, names) => AstKind::Alias(boxed(input), names.clone()),
+            AstKind::Lambda(names, body) => AstKind::Lambda(names.clone(), boxed(body)),
+        };
+        Ast {
+            kind,
+            span: self.span,
+        }
+    }
 }

@@ -1,1 +1,145 @@
-//! (being written)
+//! How an expression is called: the name Spark gives a column that has no alias, which is also how messages write it.
+//!
+//! It is made of what was written, not of what runs: implicit casts do not show. [`SPELLINGS`] holds where Spark's spelling is not that of a
+//! plain call.
+
+mod literal;
+mod spelling;
+#[cfg(test)]
+mod tests;
+
+use crate::analyze::find_column;
+use crate::expr::{Ast, AstCall, AstKind};
+use crate::plan::PlanSchema;
+use crate::types::sql_name;
+
+impl Ast {
+    /// The name of the column that this expression makes: its alias, the column or field it is, else its text.
+    pub fn output_name(&self, schema: &PlanSchema) -> String {
+        match &self.kind {
+            AstKind::Alias(_, names) => names.first().cloned().unwrap_or_default(),
+            AstKind::Name(parts) => parts.last().cloned().unwrap_or_default(),
+            AstKind::Cast { input, .. } if is_column(input, schema) => input.output_name(schema),
+            _ => self.sql(schema),
+        }
+    }
+
+    /// The expression as Spark writes it. `schema` tells qualifiers from columns: only the latter are written.
+    pub fn sql(&self, schema: &PlanSchema) -> String {
+        match &self.kind {
+            AstKind::Name(parts) => name(parts, schema),
+            AstKind::Literal(value) => literal::text(value),
+            AstKind::Call(call) => self.call_sql(call, schema),
+            AstKind::Cast {
+                input,
+                data_type,
+                is_try,
+            } => {
+                let function = if *is_try { "TRY_CAST" } else { "CAST" };
+                format!(
+                    "{function}({} AS {})",
+                    input.sql(schema),
+                    sql_name(data_type)
+                )
+            }
+            AstKind::Case {
+                branches,
+                otherwise,
+            } => case(branches, otherwise.as_deref(), schema),
+            AstKind::Field(input, field) => format!("{}.{field}", input.sql(schema)),
+            AstKind::Index(input, index) => {
+                format!("{}[{}]", input.sql(schema), index.sql(schema))
+            }
+            AstKind::Alias(input, names) => {
+                format!("{} AS {}", input.sql(schema), names.join(", "))
+            }
+            AstKind::Star(qualifier) => qualifier
+                .iter()
+                .map(|part| format!("{part}."))
+                .chain(["*".to_owned()])
+                .collect(),
+            AstKind::Lambda(parameters, body) => lambda(parameters, body, schema),
+        }
+    }
+
+    fn call_sql(&self, call: &AstCall, schema: &PlanSchema) -> String {
+        let arguments: Vec<String> = call
+            .arguments
+            .iter()
+            .map(|argument| match &argument.kind {
+                AstKind::Star(_) if call.name == "count" => "1".to_owned(),
+                _ => argument.sql(schema),
+            })
+            .collect();
+        let distinct = if call.is_distinct { "DISTINCT " } else { "" };
+        let mut text = spelling::call(&call.name, distinct, &arguments);
+        if let [(key, is_ascending)] = &call.within_group[..] {
+            let order = if *is_ascending { "" } else { " DESC" };
+            text = format!("{text} WITHIN GROUP (ORDER BY {}{order})", key.sql(schema));
+        }
+        if let Some(filter) = &call.filter {
+            text = format!("{text} FILTER (WHERE {})", filter.sql(schema));
+        }
+        text
+    }
+}
+
+/// Whether this is a plain column, not a field of one.
+fn is_column(ast: &Ast, schema: &PlanSchema) -> bool {
+    match &ast.kind {
+        AstKind::Name(parts) => find_column(&schema.columns, parts)
+            .ok()
+            .flatten()
+            .is_none_or(|(_, taken)| taken == parts.len()),
+        _ => false,
+    }
+}
+
+/// The parts of a name without its qualifier.
+fn name(parts: &[String], schema: &PlanSchema) -> String {
+    let taken = match find_column(&schema.columns, parts) {
+        Ok(Some((_, taken))) => taken,
+        _ => 1,
+    };
+    parts
+        .get(taken.saturating_sub(1)..)
+        .unwrap_or(parts)
+        .join(".")
+}
+
+fn case(branches: &[(Ast, Ast)], otherwise: Option<&Ast>, schema: &PlanSchema) -> String {
+    let mut text = String::from("CASE");
+    for (condition, value) in branches {
+        text += &format!(" WHEN {} THEN {}", condition.sql(schema), value.sql(schema));
+    }
+    if let Some(value) = otherwise {
+        text += &format!(" ELSE {}", value.sql(schema));
+    }
+    text + " END"
+}
+
+/// Spark does not say the names of parameters.
+fn lambda(parameters: &[String], body: &Ast, schema: &PlanSchema) -> String {
+    let anonymous = "namedlambdavariable()";
+    let body = body.with_anonymous(parameters, anonymous).sql(schema);
+    let list: Vec<&str> = parameters.iter().map(|_| anonymous).collect();
+    format!("lambdafunction({body}, {})", list.join(", "))
+}
+
+impl Ast {
+    /// The same with each of these names replaced by a text.
+    fn with_anonymous(&self, names: &[String], text: &str) -> Ast {
+        self.map(&|ast| match &ast.kind {
+            AstKind::Name(parts) => {
+                let first = parts.first()?;
+                let is_parameter = names.iter().any(|name| name.eq_ignore_ascii_case(first));
+                is_parameter.then(|| {
+                    let rest = parts.iter().skip(1).cloned();
+                    let parts = std::iter::once(text.to_owned()).chain(rest).collect();
+                    Ast::new(AstKind::Name(parts))
+                })
+            }
+            _ => None,
+        })
+    }
+}

@@ -228,6 +228,56 @@ impl Expr {
         }
     }
 
+    /// The same expression over another input, which has `width` columns: each column is replaced by what `replace` says computes it
+    /// from those.
+    #[must_use]
+    pub fn substitute(&self, width: usize, replace: &dyn Fn(&Expr, usize) -> Expr) -> Expr {
+        self.substitute_in(None, 0, width, replace)
+    }
+
+    /// `lambda`: as in `remap`; `parameters`: how many parameters of lambdas are known here.
+    fn substitute_in(
+        &self,
+        lambda: Option<usize>,
+        parameters: usize,
+        width: usize,
+        replace: &dyn Fn(&Expr, usize) -> Expr,
+    ) -> Expr {
+        match &self.kind {
+            ExprKind::Column(index) => match lambda {
+                Some(outer) if *index >= outer => Expr {
+                    kind: ExprKind::Column(index - outer + width),
+                    ..self.clone()
+                },
+                // What is put into a lambda has the lambda's parameters before those of its own lambdas.
+                _ => replace(self, *index).remap_columns(width + parameters, &|index| index),
+            },
+            ExprKind::Lambda {
+                outer_columns,
+                parameters: own,
+                body,
+            } => {
+                let outermost = lambda.unwrap_or(*outer_columns);
+                let before = outer_columns - outermost;
+                let body = body.substitute_in(Some(outermost), before + own, width, replace);
+                Expr {
+                    kind: ExprKind::Lambda {
+                        outer_columns: before + width,
+                        parameters: *own,
+                        body: Box::new(body),
+                    },
+                    ..self.clone()
+                }
+            }
+            _ => {
+                let Ok(changed) = self.map_children::<std::convert::Infallible>(&mut |child| {
+                    Ok(child.substitute_in(lambda, parameters, width, replace))
+                });
+                changed
+            }
+        }
+    }
+
     /// The conjuncts of a condition, left to right.
     pub fn conjuncts(&self) -> Vec<&Expr> {
         match &self.kind {

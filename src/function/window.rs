@@ -1,9 +1,12 @@
-//! The windows that a moment falls into: the arithmetic below `window(time, duration[, slide[, start]])`.
+//! The windows that a moment falls into: the arithmetic below `window`, `session_window` and `window_time`.
 //!
 //! Windows of length `duration` start every `slide` microseconds, counted from `start` (an offset from the epoch). The last
 //! window that holds a moment `t` starts at `t - ((t - start) mod slide)`, where `mod` is never negative, so that it is right before the
 //! epoch too; the window `index` before it starts `index * slide` earlier. Whether that one still holds `t` is for the caller to
 //! filter (`t < end`): if `slide` does not divide `duration`, the earliest candidate may not.
+
+mod last_moment;
+mod session;
 
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind, Value};
@@ -15,15 +18,44 @@ use std::sync::Arc;
 
 /// The functions of this module.
 pub(crate) fn functions() -> Vec<ScalarFunction> {
-    vec![ScalarFunction {
-        name: "__window",
-        usage: "__window(time, duration_us, slide_us, start_us, index)",
-        description: "The window of length duration_us that starts index slides before the last one that holds time.",
-        example: "SELECT window(ts, '10 seconds') FROM VALUES (TIMESTAMP'2024-01-01 00:00:01') AS t(ts)",
-        resolve,
-        kernel,
-        is_deterministic: true,
-    }]
+    vec![
+        ScalarFunction {
+            name: "__window",
+            usage: "__window(time, duration_us, slide_us, start_us, index)",
+            description: "The window of length duration_us that starts index slides before the last one that holds time.",
+            example: "SELECT window(ts, '10 seconds') FROM VALUES (TIMESTAMP'2024-01-01 00:00:01') AS t(ts)",
+            resolve,
+            kernel,
+            is_deterministic: true,
+        },
+        ScalarFunction {
+            name: "__session_window",
+            usage: "__session_window(time, gap_us)",
+            description: "The session of one moment: from time to gap_us later.",
+            example: "SELECT session_window(ts, '10 seconds') FROM VALUES (TIMESTAMP'2024-01-01 00:00:01') AS t(ts)",
+            resolve: session::resolve,
+            kernel: session::kernel,
+            is_deterministic: true,
+        },
+        ScalarFunction {
+            name: "__interval_us",
+            usage: "__interval_us(interval)",
+            description: "The length of an interval in microseconds; null if it cannot be read or has months.",
+            example: "SELECT session_window(ts, gap) FROM VALUES (TIMESTAMP'2024-01-01 00:00:01', '10 seconds') AS t(ts, gap)",
+            resolve: session::resolve_interval,
+            kernel: session::interval_kernel,
+            is_deterministic: true,
+        },
+        ScalarFunction {
+            name: "window_time",
+            usage: "window_time(window_column)",
+            description: "The last moment of a window: its end less a microsecond.",
+            example: "SELECT window_time(window(ts, '10 seconds')) FROM VALUES (TIMESTAMP'2024-01-01 00:00:01') AS t(ts)",
+            resolve: last_moment::resolve,
+            kernel: last_moment::kernel,
+            is_deterministic: true,
+        },
+    ]
 }
 
 /// The type of a window of moments of type `time`: a struct of `start` and `end`, which may be null as Spark's may.

@@ -1,1 +1,268 @@
-//! (being written)
+//! The plan builder: one function a verb, used by the SQL front end and the DataFrame API alike.
+//!
+//! Each verb takes plans that are resolved, resolves what was written against their columns at once, and gives a resolved plan.
+//! There is no plan that waits for names; the order in which the clauses of a `SELECT` see each other is in [`select()`].
+//!
+//! Expressions keep the place they have in the SQL text, and errors point there. What is allowed on a stream is not decided here but
+//! in [`crate::plan::check`].
+
+mod column;
+mod generate;
+mod group;
+mod join;
+mod select;
+mod set;
+mod sort;
+#[cfg(test)]
+mod tests;
+mod watermark;
+mod window;
+
+pub use generate::{LateralView, generate};
+pub use group::{Grouping, aggregate};
+pub use join::{JoinCondition, join};
+pub use select::{Select, select, select_block};
+pub use set::{distinct, drop_duplicates, except, intersect, union, union_by_name};
+pub use sort::{SortItem, limit, sort};
+pub use watermark::{EventTimeColumn, watermark};
+
+use crate::analyze::column::same_name;
+use crate::analyze::{Analyzer, Place, WindowSpec};
+use crate::error::Result;
+use crate::expr::{Ast, Expr};
+use crate::plan::{Column, LogicalPlan, NamedExpr, PlanNode, PlanSchema, Relation};
+use arrow::datatypes::Schema;
+use std::sync::Arc;
+
+/// Reads a relation whose rows have these columns.
+pub fn scan(relation: Relation, schema: &Schema) -> Arc<LogicalPlan> {
+    let columns = schema
+        .fields()
+        .iter()
+        .map(|field| Column {
+            qualifier: None,
+            name: field.name().clone(),
+            data_type: field.data_type().clone(),
+            is_nullable: field.is_nullable(),
+            event_time: None,
+        })
+        .collect();
+    node(PlanNode::Scan(relation), columns)
+}
+
+/// Calls the relation `name`: from now on its columns are found as `name.column`, and as nothing else's.
+pub fn alias(input: &Arc<LogicalPlan>, name: &str) -> Arc<LogicalPlan> {
+    let columns = input
+        .schema
+        .columns
+        .iter()
+        .map(|column| Column {
+            qualifier: Some(name.to_owned()),
+            ..column.clone()
+        })
+        .collect();
+    with_columns_of(input, columns)
+}
+
+/// Calls the relation and its columns: `AS name(a, b)`.
+///
+/// # Errors
+///
+/// `ASSIGNMENT_ARITY_MISMATCH`, if there are not as many names as columns.
+pub fn alias_columns(
+    input: &Arc<LogicalPlan>,
+    name: &str,
+    names: &[String],
+) -> Result<Arc<LogicalPlan>> {
+    let found = input.schema.columns.len();
+    if found != names.len() {
+        return Err(crate::error::Error::invalid(format!(
+            "the number of column aliases does not match the number of columns. Number of column aliases: {}; number of columns: {found}",
+            names.len()
+        ))
+        .with_condition("ASSIGNMENT_ARITY_MISMATCH"));
+    }
+    let outputs = names
+        .iter()
+        .enumerate()
+        .filter_map(|(index, own)| {
+            let mut output = Output::of_column(&input.schema, index)?;
+            output.column.name.clone_from(own);
+            output.column.qualifier = Some(name.to_owned());
+            Some(output)
+        })
+        .collect();
+    Ok(project(input, outputs))
+}
+
+/// Keeps the rows for which `condition` is true.
+///
+/// # Errors
+///
+/// `Invalid`, if it cannot be resolved or is no condition.
+pub fn filter(input: &Arc<LogicalPlan>, condition: &Ast) -> Result<Arc<LogicalPlan>> {
+    let predicate = Analyzer::new(&input.schema, Place::Where)
+        .streaming(input.is_streaming())
+        .resolve_condition(condition)?;
+    Ok(filtered(input, predicate))
+}
+
+/// Adds columns, or replaces those of the same name; the others stay where they are.
+///
+/// # Errors
+///
+/// `Invalid`, if an expression cannot be resolved.
+pub fn with_columns(
+    input: &Arc<LogicalPlan>,
+    columns: &[(String, Ast)],
+) -> Result<Arc<LogicalPlan>> {
+    let spec = {
+        let mut analyzer = Analyzer::new(&input.schema, Place::Projection);
+        WindowSpec::find(&mut analyzer, columns.iter().map(|(_, ast)| ast))?
+    };
+    let own_columns = input.schema.columns.len();
+    let (plan, window) = window::add(input, spec)?;
+    let mut analyzer = Analyzer::new(&plan.schema, Place::Projection)
+        .streaming(plan.is_streaming())
+        .with_window(window, own_columns);
+    let mut outputs: Vec<Output> = (0..own_columns)
+        .filter_map(|index| Output::of_column(&plan.schema, index))
+        .collect();
+    for (name, ast) in columns {
+        analyzer.set_output_name(name);
+        let output = Output::new(analyzer.resolve(ast)?, name, &plan.schema);
+        let places: Vec<usize> = (0..own_columns)
+            .filter(|index| {
+                input
+                    .schema
+                    .columns
+                    .get(*index)
+                    .is_some_and(|column| same_name(&column.name, name))
+            })
+            .collect();
+        for place in &places {
+            if let Some(slot) = outputs.get_mut(*place) {
+                *slot = output.clone();
+            }
+        }
+        if places.is_empty() {
+            outputs.push(output);
+        }
+    }
+    Ok(project(&plan, outputs))
+}
+
+/// Takes columns out; names that are not there do not matter, as in Spark.
+pub fn drop_columns(input: &Arc<LogicalPlan>, names: &[String]) -> Arc<LogicalPlan> {
+    let outputs = (0..input.schema.columns.len())
+        .filter_map(|index| Output::of_column(&input.schema, index))
+        .filter(|output| {
+            !names
+                .iter()
+                .any(|name| same_name(&output.column.name, name))
+        })
+        .collect();
+    project(input, outputs)
+}
+
+/// Gives columns other names; names that are not there do not matter, as in Spark.
+pub fn rename_columns(input: &Arc<LogicalPlan>, names: &[(String, String)]) -> Arc<LogicalPlan> {
+    let outputs = (0..input.schema.columns.len())
+        .filter_map(|index| Output::of_column(&input.schema, index))
+        .map(|mut output| {
+            let new = names
+                .iter()
+                .find(|(old, _)| same_name(&output.column.name, old));
+            if let Some((_, new)) = new {
+                output.column.name.clone_from(new);
+                output.column.qualifier = None;
+            }
+            output
+        })
+        .collect();
+    project(input, outputs)
+}
+
+/// An output column of a projection that is being made.
+#[derive(Debug, Clone)]
+struct Output {
+    /// Over the input's columns.
+    expr: Expr,
+    /// What it is.
+    column: Column,
+}
+
+impl Output {
+    /// An expression under a name.
+    fn new(expr: Expr, name: &str, input: &PlanSchema) -> Output {
+        Output {
+            column: Column {
+                qualifier: None,
+                name: name.to_owned(),
+                data_type: expr.data_type.clone(),
+                is_nullable: expr.is_nullable,
+                event_time: column::event_time(&expr, input),
+            },
+            expr,
+        }
+    }
+
+    /// A column of the input as it is.
+    fn of_column(input: &PlanSchema, index: usize) -> Option<Output> {
+        let column = input.columns.get(index)?.clone();
+        let expr = Expr::column(index, column.data_type.clone(), column.is_nullable);
+        Some(Output { expr, column })
+    }
+}
+
+/// A node with its columns.
+fn node(node: PlanNode, columns: Vec<Column>) -> Arc<LogicalPlan> {
+    Arc::new(LogicalPlan {
+        node,
+        schema: Arc::new(PlanSchema { columns }),
+    })
+}
+
+/// The same node with other names for its columns.
+fn with_columns_of(input: &Arc<LogicalPlan>, columns: Vec<Column>) -> Arc<LogicalPlan> {
+    node(input.node.clone(), columns)
+}
+
+/// A projection; none if it would change nothing but qualifiers.
+fn project(input: &Arc<LogicalPlan>, outputs: Vec<Output>) -> Arc<LogicalPlan> {
+    let is_identity = outputs.len() == input.schema.columns.len()
+        && outputs
+            .iter()
+            .enumerate()
+            .all(|(index, output)| column::index_of(&output.expr) == Some(index));
+    let same_names = outputs
+        .iter()
+        .zip(&input.schema.columns)
+        .all(|(output, column)| output.column.name == column.name);
+    if is_identity && same_names {
+        let columns = outputs.into_iter().map(|output| output.column).collect();
+        return with_columns_of(input, columns);
+    }
+    let columns = outputs.iter().map(|output| output.column.clone()).collect();
+    let exprs = outputs
+        .into_iter()
+        .map(|output| NamedExpr {
+            expr: output.expr,
+            name: output.column.name,
+        })
+        .collect();
+    let project = PlanNode::Project {
+        input: Arc::clone(input),
+        columns: exprs,
+    };
+    node(project, columns)
+}
+
+/// A filter that is resolved already.
+fn filtered(input: &Arc<LogicalPlan>, predicate: Expr) -> Arc<LogicalPlan> {
+    let filter = PlanNode::Filter {
+        input: Arc::clone(input),
+        predicate,
+    };
+    node(filter, input.schema.columns.clone())
+}

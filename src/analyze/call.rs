@@ -1,0 +1,336 @@
+//! Calls: which function a name stands for, in which order its arguments come, and which casts they need.
+//!
+//! Order of search: the forms of [`super::form`], time windows, scalar functions, aggregates, casts by type name (`bigint(x)`). What none of
+//! them knows is `UNRESOLVED_ROUTINE`.
+
+use crate::analyze::column::{quoted, same_name};
+use crate::analyze::{Analyzer, Place, cast_to, mismatch, time_window};
+use crate::error::{Error, Result};
+use crate::expr::{Ast, AstCall, AstKind, Expr, ExprKind};
+use crate::function::{ScalarFunction, Signature, registry};
+use crate::options::nearest;
+use crate::types::{self, sql_name};
+use arrow::datatypes::DataType;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Functions that give several rows: allowed at the top of a `SELECT` list and in `LATERAL VIEW`.
+const GENERATORS: &[&str] = &[
+    "explode",
+    "explode_outer",
+    "posexplode",
+    "posexplode_outer",
+    "inline",
+    "inline_outer",
+    "stack",
+];
+
+/// Whether the call is one of a generator.
+pub(crate) fn is_generator(name: &str) -> bool {
+    GENERATORS.contains(&name)
+}
+
+impl Analyzer<'_> {
+    pub(super) fn resolve_call(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
+        if call.has_over {
+            return Err(self.refuse_over(ast));
+        }
+        if let Some(resolved) = self.resolve_form(ast, call) {
+            self.refuse_modifiers(call)?;
+            return resolved;
+        }
+        if time_window::is_window_call(call) {
+            return self.resolve_window(call);
+        }
+        if is_generator(&call.name) {
+            return Err(self.refuse_generator(ast));
+        }
+        if let Some(function) = registry::scalar(&call.name)
+            && !call.name.starts_with("__")
+        {
+            self.refuse_modifiers(call)?;
+            return self.resolve_scalar(&function, ast, call);
+        }
+        if let Some(function) = registry::aggregate(&call.name) {
+            return self.resolve_aggregate(&function, ast, call);
+        }
+        if let Some(data_type) = type_of_name(&call.name)
+            && let [input] = &call.arguments[..]
+        {
+            self.refuse_modifiers(call)?;
+            let cast = AstKind::Cast {
+                input: Box::new(input.clone()),
+                data_type,
+                is_try: false,
+            };
+            return self.resolve(&Ast::new(cast).at(ast.span));
+        }
+        Err(unresolved_routine(&call.name))
+    }
+
+    fn resolve_scalar(
+        &mut self,
+        function: &Arc<ScalarFunction>,
+        ast: &Ast,
+        call: &AstCall,
+    ) -> Result<Expr> {
+        let arguments = in_order(call, function.usage)?;
+        let resolved = if has_lambda(&arguments) {
+            self.resolve_higher_order(&call.name, &arguments)?
+        } else {
+            self.resolve_all(&arguments)?
+        };
+        self.apply(function, resolved, || self.text(ast))
+    }
+
+    /// A call of `function`, its arguments cast to what it wants. `text` is what messages call it.
+    pub(super) fn apply(
+        &self,
+        function: &Arc<ScalarFunction>,
+        arguments: Vec<Expr>,
+        text: impl Fn() -> String,
+    ) -> Result<Expr> {
+        let signature =
+            (function.resolve)(&arguments).map_err(|error| with_expression(error, &text()))?;
+        let arguments = coerced(arguments, &signature, function.name)?;
+        Ok(Expr {
+            data_type: signature.returns,
+            is_nullable: signature.is_nullable,
+            span: crate::error::Span::NOWHERE,
+            kind: ExprKind::Call(Arc::clone(function), arguments),
+        })
+    }
+
+    /// A call of the registered function `name` that nobody wrote.
+    pub(super) fn apply_named(
+        &self,
+        name: &str,
+        arguments: Vec<Expr>,
+        text: impl Fn() -> String,
+    ) -> Result<Expr> {
+        self.apply(&required(name)?, arguments, text)
+    }
+
+    /// What is said about `OVER`.
+    fn refuse_over(&self, ast: &Ast) -> Error {
+        let text = self.text(ast);
+        if !self.is_streaming {
+            return Error::unsupported(format!("the window function `{text}`"));
+        }
+        let column = self.output_name.clone().unwrap_or_else(|| text.clone());
+        Error::invalid(format!(
+            "window function is not supported in {} (as column `{column}`) on streaming DataFrames/Datasets. Group by a time window, window(time, '10 seconds'), instead",
+            text.to_uppercase()
+        ))
+        .with_condition("NON_TIME_WINDOW_NOT_SUPPORTED_IN_STREAMING")
+    }
+
+    /// What is said about a generator inside an expression, or where there is no list of columns.
+    fn refuse_generator(&self, ast: &Ast) -> Error {
+        let text = self.text(ast);
+        if self.place == Place::Projection {
+            return Error::invalid(format!(
+                "the generator is not supported: nested in expressions \"{text}\""
+            ))
+            .with_condition("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS");
+        }
+        Error::invalid(format!(
+            "the generator is not supported: outside the SELECT clause, found: \"{text}\""
+        ))
+        .with_condition("UNSUPPORTED_GENERATOR.OUTSIDE_SELECT")
+    }
+
+    /// `DISTINCT`, `FILTER`, … belong to aggregates.
+    fn refuse_modifiers(&self, call: &AstCall) -> Result<()> {
+        let what = if call.is_distinct {
+            "DISTINCT"
+        } else if call.filter.is_some() {
+            "FILTER clause"
+        } else if call.ignores_nulls {
+            "IGNORE NULLS"
+        } else if !call.within_group.is_empty() {
+            "WITHIN GROUP (ORDER BY ...)"
+        } else {
+            return Ok(());
+        };
+        Err(Error::invalid(format!(
+            "the function `{}` does not support {what}",
+            call.name
+        ))
+        .with_condition("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX"))
+    }
+}
+
+/// The registered function `name`, which this library itself needs.
+pub(crate) fn required(name: &str) -> Result<Arc<ScalarFunction>> {
+    registry::scalar(name).ok_or_else(|| {
+        Error::internal(format!(
+            "a function is missing in the registry. name=`{name}`"
+        ))
+    })
+}
+
+/// Casts each argument to the type that the function wants.
+pub(super) fn coerced(
+    arguments: Vec<Expr>,
+    signature: &Signature,
+    name: &str,
+) -> Result<Vec<Expr>> {
+    if arguments.len() != signature.arguments.len() {
+        return Err(Error::internal(format!(
+            "a function asked for a number of arguments that it was not given. name=`{name}`"
+        )));
+    }
+    Ok(arguments
+        .into_iter()
+        .zip(&signature.arguments)
+        .map(|(argument, data_type)| cast_to(argument, data_type))
+        .collect())
+}
+
+/// A type error of a function, completed with the expression it is about.
+pub(super) fn with_expression(error: Error, text: &str) -> Error {
+    let Some(which) = error
+        .condition()
+        .and_then(|condition| condition.strip_prefix("DATATYPE_MISMATCH."))
+    else {
+        return error;
+    };
+    if error.message().contains("due to data type mismatch") {
+        return error;
+    }
+    mismatch(which, text, error.message()).with_span(error.span())
+}
+
+/// `UNRESOLVED_ROUTINE`, with the nearest known name.
+fn unresolved_routine(name: &str) -> Error {
+    let known = registry::scalar_functions()
+        .map(|function| function.name)
+        .chain(registry::aggregate_functions().map(|function| function.name()))
+        .chain(registry::aliases().map(|(alias, _)| alias))
+        .filter(|known| !known.starts_with("__"));
+    let hint = nearest(name, known)
+        .map(|near| format!(". Did you mean `{near}`?"))
+        .unwrap_or_default();
+    Error::invalid(format!(
+        "cannot resolve routine {} on search path [`system`.`builtin`, `system`.`session`]{hint}",
+        quoted(&[name.to_owned()])
+    ))
+    .with_condition("UNRESOLVED_ROUTINE")
+}
+
+fn has_lambda(arguments: &[Ast]) -> bool {
+    arguments
+        .iter()
+        .any(|argument| matches!(argument.kind, AstKind::Lambda(..)))
+}
+
+/// The arguments in the order of the function's own parameters, which stand in its usage line: `f(a, b[, c])`.
+pub(crate) fn in_order<'a>(call: &'a AstCall, usage: &str) -> Result<Cow<'a, [Ast]>> {
+    if call.argument_names.iter().all(Option::is_none) {
+        return Ok(Cow::Borrowed(&call.arguments));
+    }
+    let parameters = parameters_of(usage);
+    let mut slots: Vec<Option<Ast>> = vec![None; parameters.len().max(call.arguments.len())];
+    for (position, (argument, name)) in call.arguments.iter().zip(&call.argument_names).enumerate()
+    {
+        let target = match name {
+            None => position,
+            Some(name) => parameters
+                .iter()
+                .position(|parameter| same_name(parameter, name))
+                .ok_or_else(|| unknown_parameter(&call.name, name, &parameters))?,
+        };
+        let slot = slots
+            .get_mut(target)
+            .ok_or_else(|| Error::internal("an argument has no place"))?;
+        if slot.replace(argument.clone()).is_some() {
+            return Err(Error::invalid(format!(
+                "the function `{}` got an argument twice. argument=`{}`",
+                call.name,
+                parameters.get(target).map_or("", String::as_str)
+            ))
+            .with_condition(
+                "DUPLICATE_ROUTINE_PARAMETER_ASSIGNMENT.DOUBLE_NAMED_ARGUMENT_REFERENCE",
+            ));
+        }
+    }
+    let given = slots
+        .iter()
+        .rposition(Option::is_some)
+        .map_or(0, |last| last + 1);
+    slots.truncate(given);
+    slots
+        .into_iter()
+        .enumerate()
+        .map(|(position, slot)| {
+            slot.ok_or_else(|| {
+                Error::invalid(format!(
+                    "the function `{}` misses an argument before a named one. argument=`{}`",
+                    call.name,
+                    parameters.get(position).map_or("", String::as_str)
+                ))
+                .with_condition("REQUIRED_PARAMETER_NOT_FOUND")
+            })
+        })
+        .collect::<Result<Vec<_>>>()
+        .map(Cow::Owned)
+}
+
+fn unknown_parameter(function: &str, name: &str, parameters: &[String]) -> Error {
+    Error::invalid(format!(
+        "the function `{function}` has no parameter of this name, it takes ({}). argument=`{name}`",
+        parameters.join(", ")
+    ))
+    .with_condition("UNRECOGNIZED_PARAMETER_NAME")
+}
+
+/// The names between the parentheses of a usage line.
+fn parameters_of(usage: &str) -> Vec<String> {
+    let inner = usage
+        .split_once('(')
+        .and_then(|(_, rest)| rest.rsplit_once(')'))
+        .map_or("", |(inner, _)| inner);
+    inner
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The type that a function of this name casts to: `bigint(x)`, `date(x)`, ….
+fn type_of_name(name: &str) -> Option<DataType> {
+    Some(match name {
+        "boolean" => DataType::Boolean,
+        "tinyint" => DataType::Int8,
+        "smallint" => DataType::Int16,
+        "int" => DataType::Int32,
+        "bigint" => DataType::Int64,
+        "float" => DataType::Float32,
+        "double" => DataType::Float64,
+        "decimal" => DataType::Decimal128(10, 0),
+        "string" => DataType::Utf8,
+        "binary" => DataType::Binary,
+        "date" => DataType::Date32,
+        "timestamp" => types::timestamp(),
+        "timestamp_ntz" => types::timestamp_ntz(),
+        _ => return None,
+    })
+}
+
+/// `UNEXPECTED_INPUT_TYPE` of an argument.
+pub(super) fn unexpected_input(
+    text: &str,
+    position: &str,
+    wanted: &str,
+    (input, found): (&str, &DataType),
+) -> Error {
+    mismatch(
+        "UNEXPECTED_INPUT_TYPE",
+        text,
+        &format!(
+            "the {position} parameter requires the \"{wanted}\" type, however \"{input}\" has the type \"{}\"",
+            sql_name(found)
+        ),
+    )
+}

@@ -1,0 +1,372 @@
+//! Forms that are no calls: they look at their arguments only for the rows that need it.
+//!
+//! `AND`, `OR`, `CASE` and `COALESCE` have their own [`ExprKind`]; the others are written with them: `if`, `nvl`, `nullif`, `between`, `in`,
+//! `decode`, ….
+
+use crate::analyze::call::{in_order, unexpected_input};
+use crate::analyze::{Analyzer, cast_to, mismatch, null_of};
+use crate::error::{Error, Result, Span};
+use crate::expr::{Ast, AstCall, Expr, ExprKind};
+use crate::types::{can_implicitly_cast, common_type_of, sql_name};
+use arrow::array::Int32Array;
+use arrow::datatypes::DataType;
+use std::sync::Arc;
+
+/// Puts two conditions together.
+type Connective = fn(Box<Expr>, Box<Expr>) -> ExprKind;
+
+impl Analyzer<'_> {
+    /// The form that the call is; `None` if it is none.
+    pub(super) fn resolve_form(&mut self, ast: &Ast, call: &AstCall) -> Option<Result<Expr>> {
+        Some(match call.name.as_str() {
+            "and" => self.logical(ast, call, ExprKind::And),
+            "or" => self.logical(ast, call, ExprKind::Or),
+            "if" | "iff" => self.resolve_if(ast, call),
+            "case" => self.resolve_case_call(ast, call),
+            "coalesce" | "ifnull" | "nvl" => self.resolve_coalesce(ast, call),
+            "nvl2" => self.resolve_nvl2(ast, call),
+            "nullif" => self.resolve_nullif(ast, call),
+            "nullifzero" => self.resolve_nullifzero(ast, call),
+            "zeroifnull" => self.resolve_zeroifnull(ast, call),
+            "between" => self.resolve_between(ast, call),
+            "in" => self.resolve_in(ast, call),
+            "decode" => self.resolve_decode(ast, call),
+            "grouping" => self.resolve_grouping(ast, call),
+            "grouping_id" => self.resolve_grouping_id(ast, call),
+            _ => return None,
+        })
+    }
+
+    fn logical(&mut self, ast: &Ast, call: &AstCall, kind: Connective) -> Result<Expr> {
+        let [left, right] = two(call)?;
+        let left = self.logical_side(ast, left)?;
+        let right = self.logical_side(ast, right)?;
+        Ok(Expr {
+            data_type: DataType::Boolean,
+            is_nullable: left.is_nullable || right.is_nullable,
+            span: Span::NOWHERE,
+            kind: kind(Box::new(left), Box::new(right)),
+        })
+    }
+
+    fn logical_side(&mut self, ast: &Ast, side: &Ast) -> Result<Expr> {
+        let resolved = self.resolve(side)?;
+        if !can_implicitly_cast(&resolved.data_type, &DataType::Boolean) {
+            return Err(mismatch(
+                "BINARY_OP_WRONG_TYPE",
+                &self.text(ast),
+                &format!(
+                    "the binary operator requires the input type \"BOOLEAN\", not \"{}\"",
+                    sql_name(&resolved.data_type)
+                ),
+            ));
+        }
+        Ok(cast_to(resolved, &DataType::Boolean))
+    }
+
+    /// A condition of a branch.
+    fn condition(&mut self, whole: &Ast, condition: &Ast) -> Result<Expr> {
+        let resolved = self.resolve(condition)?;
+        if !can_implicitly_cast(&resolved.data_type, &DataType::Boolean) {
+            let (text, input) = (self.text(whole), self.text(condition));
+            let found = (input.as_str(), &resolved.data_type);
+            return Err(unexpected_input(&text, "first", "BOOLEAN", found));
+        }
+        Ok(cast_to(resolved, &DataType::Boolean))
+    }
+
+    pub(super) fn resolve_case(
+        &mut self,
+        ast: &Ast,
+        branches: &[(Ast, Ast)],
+        otherwise: Option<&Ast>,
+    ) -> Result<Expr> {
+        let mut resolved = Vec::with_capacity(branches.len());
+        for (condition, value) in branches {
+            resolved.push((self.condition(ast, condition)?, self.resolve(value)?));
+        }
+        let otherwise = otherwise.map(|value| self.resolve(value)).transpose()?;
+        self.case(ast, resolved, otherwise)
+    }
+
+    /// A `CASE` of resolved parts, its values cast to their common type.
+    fn case(
+        &self,
+        ast: &Ast,
+        branches: Vec<(Expr, Expr)>,
+        otherwise: Option<Expr>,
+    ) -> Result<Expr> {
+        let values = branches
+            .iter()
+            .map(|(_, value)| value)
+            .chain(otherwise.as_ref());
+        let data_type = self.common(ast, values.clone())?;
+        let is_nullable = otherwise.is_none() || values.clone().any(|value| value.is_nullable);
+        Ok(Expr {
+            is_nullable,
+            span: Span::NOWHERE,
+            kind: ExprKind::Case {
+                branches: branches
+                    .into_iter()
+                    .map(|(condition, value)| (condition, cast_to(value, &data_type)))
+                    .collect(),
+                otherwise: otherwise.map(|value| Box::new(cast_to(value, &data_type))),
+            },
+            data_type,
+        })
+    }
+
+    /// The type that all values can be cast to.
+    fn common<'e>(
+        &self,
+        ast: &Ast,
+        values: impl Iterator<Item = &'e Expr> + Clone,
+    ) -> Result<DataType> {
+        common_type_of(values.clone().map(|value| &value.data_type)).ok_or_else(|| {
+            let found: Vec<String> = values
+                .map(|value| format!("\"{}\"", sql_name(&value.data_type)))
+                .collect();
+            let function = ast.as_call().map_or("case", |call| call.name.as_str());
+            mismatch(
+                "DATA_DIFF_TYPES",
+                &self.text(ast),
+                &format!(
+                    "input to `{function}` should all be the same type, but it's [{}]",
+                    found.join(", ")
+                ),
+            )
+        })
+    }
+
+    fn resolve_if(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
+        let arguments = in_order(call, "if(expr1, expr2, expr3)")?;
+        let [condition, then, otherwise] = &arguments[..] else {
+            return Err(wrong_count(call, "3"));
+        };
+        let condition = self.condition(ast, condition)?;
+        let then = self.resolve(then)?;
+        let otherwise = self.resolve(otherwise)?;
+        self.case(ast, vec![(condition, then)], Some(otherwise))
+    }
+
+    /// `case(condition, value, …[, otherwise])`, the form in which a data frame may write it.
+    fn resolve_case_call(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
+        let pairs = call.arguments.chunks_exact(2);
+        let otherwise = pairs.remainder().first();
+        let mut branches = Vec::with_capacity(pairs.len());
+        for pair in pairs {
+            if let [condition, value] = pair {
+                branches.push((self.condition(ast, condition)?, self.resolve(value)?));
+            }
+        }
+        if branches.is_empty() {
+            return Err(wrong_count(call, "at least 2"));
+        }
+        let otherwise = otherwise.map(|value| self.resolve(value)).transpose()?;
+        self.case(ast, branches, otherwise)
+    }
+
+    fn resolve_coalesce(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
+        let is_two = call.name != "coalesce";
+        if call.arguments.is_empty() || (is_two && call.arguments.len() != 2) {
+            return Err(wrong_count(call, if is_two { "2" } else { "> 0" }));
+        }
+        let values = self.resolve_all(&call.arguments)?;
+        let data_type = self.common(ast, values.iter())?;
+        Ok(coalesce(values, &data_type))
+    }
+
+    fn resolve_nvl2(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
+        let [input, then, otherwise] = &call.arguments[..] else {
+            return Err(wrong_count(call, "3"));
+        };
+        let input = self.resolve(input)?;
+        let condition = self.apply_named("isnotnull", vec![input], || self.text(ast))?;
+        let then = self.resolve(then)?;
+        let otherwise = self.resolve(otherwise)?;
+        self.case(ast, vec![(condition, then)], Some(otherwise))
+    }
+
+    fn resolve_nullif(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
+        let [left, right] = two(call)?;
+        let left = self.resolve(left)?;
+        let right = self.resolve(right)?;
+        self.null_if_equal(ast, left, right)
+    }
+
+    fn resolve_nullifzero(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
+        let [input] = &call.arguments[..] else {
+            return Err(wrong_count(call, "1"));
+        };
+        let input = self.resolve(input)?;
+        self.null_if_equal(ast, input, int(0))
+    }
+
+    fn null_if_equal(&self, ast: &Ast, left: Expr, right: Expr) -> Result<Expr> {
+        let condition = self.apply_named("=", vec![left.clone(), right], || self.text(ast))?;
+        let null = null_of(&left.data_type);
+        self.case(ast, vec![(condition, null)], Some(left))
+    }
+
+    fn resolve_zeroifnull(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
+        let [input] = &call.arguments[..] else {
+            return Err(wrong_count(call, "1"));
+        };
+        let values = vec![self.resolve(input)?, int(0)];
+        let data_type = self.common(ast, values.iter())?;
+        Ok(coalesce(values, &data_type))
+    }
+
+    fn resolve_between(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
+        let [input, low, high] = &call.arguments[..] else {
+            return Err(wrong_count(call, "3"));
+        };
+        let input = self.resolve(input)?;
+        let low = self.resolve(low)?;
+        let high = self.resolve(high)?;
+        let text = || self.text(ast);
+        let above = self.apply_named(">=", vec![input.clone(), low], text)?;
+        let below = self.apply_named("<=", vec![input, high], text)?;
+        Ok(above.and(below))
+    }
+
+    /// `x IN (…)`: true if one is equal, null if none is but x or one of them is null.
+    fn resolve_in(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
+        let resolved = self.resolve_all(&call.arguments)?;
+        let [_, _, ..] = &resolved[..] else {
+            return Err(wrong_count(call, "> 1"));
+        };
+        let common = common_type_of(resolved.iter().map(|value| &value.data_type));
+        let Some(data_type) = common else {
+            let types: Vec<String> = resolved
+                .iter()
+                .map(|value| format!("\"{}\"", sql_name(&value.data_type)))
+                .collect();
+            return Err(mismatch(
+                "DATA_DIFF_TYPES",
+                &self.text(ast),
+                &format!(
+                    "input to `in` should all be the same type, but it's [{}]",
+                    types.join(", ")
+                ),
+            ));
+        };
+        let mut values = resolved.into_iter().map(|value| cast_to(value, &data_type));
+        let input = values.next().ok_or_else(|| wrong_count(call, "> 1"))?;
+        let mut conditions = values
+            .map(|value| self.apply_named("=", vec![input.clone(), value], || self.text(ast)))
+            .collect::<Result<Vec<_>>>()?;
+        // A balanced tree: a long list must not make a deep expression.
+        while conditions.len() > 1 {
+            conditions = conditions
+                .chunks(2)
+                .filter_map(|pair| pair.iter().cloned().reduce(either))
+                .collect();
+        }
+        conditions.pop().ok_or_else(|| wrong_count(call, "> 1"))
+    }
+
+    /// `decode(expr, search, result, …[, default])`; with two arguments it decodes a character set.
+    fn resolve_decode(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
+        if call.arguments.len() < 3 {
+            let arguments = self.resolve_all(&call.arguments)?;
+            return self.apply_named("decode", arguments, || self.text(ast));
+        }
+        let (input, rest) = call
+            .arguments
+            .split_first()
+            .ok_or_else(|| wrong_count(call, "> 1"))?;
+        let input = self.resolve(input)?;
+        let pairs = rest.chunks_exact(2);
+        let otherwise = pairs.remainder().first();
+        let mut branches = Vec::with_capacity(pairs.len());
+        for pair in pairs {
+            if let [search, value] = pair {
+                let search = self.resolve(search)?;
+                let condition =
+                    self.apply_named("<=>", vec![input.clone(), search], || self.text(ast))?;
+                branches.push((condition, self.resolve(value)?));
+            }
+        }
+        let otherwise = otherwise.map(|value| self.resolve(value)).transpose()?;
+        self.case(ast, branches, otherwise)
+    }
+
+    /// `input[index]`.
+    pub(super) fn resolve_index(&mut self, ast: &Ast, input: &Ast, index: &Ast) -> Result<Expr> {
+        let input = self.resolve(input)?;
+        let index = self.resolve(index)?;
+        if let (DataType::Struct(_), Some(name)) = (&input.data_type, string_of(&index)) {
+            return self.field(input.clone(), &name, || self.text(ast));
+        }
+        self.element(input, index, &self.text(ast))
+    }
+
+    /// An element of an array, counted from 0, or the value of a key of a map.
+    pub(super) fn element(&self, input: Expr, index: Expr, text: &str) -> Result<Expr> {
+        match input.data_type {
+            DataType::List(_) | DataType::Map(..) => {
+                self.apply_named("__item", vec![input, index], || text.to_owned())
+            }
+            _ => Err(Error::invalid(format!(
+                "can't extract a value from \"{text}\". Need a complex type [STRUCT, ARRAY, MAP] but got \"{}\"",
+                sql_name(&input.data_type)
+            ))
+            .with_condition("INVALID_EXTRACT_BASE_FIELD_TYPE")),
+        }
+    }
+}
+
+/// The text of a STRING constant.
+pub(super) fn string_of(expr: &Expr) -> Option<String> {
+    use arrow::array::{Array, AsArray};
+    let value = super::literal_value(expr)?;
+    let strings = value.as_string_opt::<i32>()?;
+    strings.is_valid(0).then(|| strings.value(0).to_owned())
+}
+
+/// `COALESCE` of values that have a common type.
+fn coalesce(values: Vec<Expr>, data_type: &DataType) -> Expr {
+    Expr {
+        is_nullable: values.iter().all(|value| value.is_nullable),
+        span: Span::NOWHERE,
+        kind: ExprKind::Coalesce(
+            values
+                .into_iter()
+                .map(|value| cast_to(value, data_type))
+                .collect(),
+        ),
+        data_type: data_type.clone(),
+    }
+}
+
+/// `left OR right`.
+fn either(left: Expr, right: Expr) -> Expr {
+    Expr {
+        data_type: DataType::Boolean,
+        is_nullable: left.is_nullable || right.is_nullable,
+        span: left.span.union(right.span),
+        kind: ExprKind::Or(Box::new(left), Box::new(right)),
+    }
+}
+
+fn int(value: i32) -> Expr {
+    Expr::literal(Arc::new(Int32Array::from(vec![value])))
+}
+
+fn two(call: &AstCall) -> Result<[&Ast; 2]> {
+    match &call.arguments[..] {
+        [left, right] => Ok([left, right]),
+        _ => Err(wrong_count(call, "2")),
+    }
+}
+
+/// `WRONG_NUM_ARGS`.
+pub(super) fn wrong_count(call: &AstCall, expected: &str) -> Error {
+    Error::invalid(format!(
+        "the `{}` requires {expected} parameters but the actual number is {}",
+        call.name,
+        call.arguments.len()
+    ))
+    .with_condition("WRONG_NUM_ARGS.WITHOUT_SUGGESTION")
+}

@@ -1,0 +1,208 @@
+//! How Spark spells calls.
+
+/// Operators that are written between their two arguments, in parentheses.
+const INFIX: &[(&str, &str)] = &[
+    ("+", "+"),
+    ("-", "-"),
+    ("*", "*"),
+    ("/", "/"),
+    ("%", "%"),
+    ("div", "div"),
+    ("=", "="),
+    ("==", "="),
+    ("<=>", "<=>"),
+    ("<", "<"),
+    ("<=", "<="),
+    (">", ">"),
+    (">=", ">="),
+    ("and", "AND"),
+    ("or", "OR"),
+    ("&", "&"),
+    ("|", "|"),
+    ("^", "^"),
+    ("<<", "<<"),
+    (">>", ">>"),
+    (">>>", ">>>"),
+];
+
+/// Functions whose name Spark writes in capitals.
+const CAPITALS: &[&str] = &[
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cbrt",
+    "cos",
+    "cosh",
+    "cot",
+    "csc",
+    "degrees",
+    "e",
+    "exp",
+    "expm1",
+    "hypot",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "pi",
+    "power",
+    "radians",
+    "regexp_like",
+    "rlike",
+    "sec",
+    "signum",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+];
+
+/// Functions that Spark calls otherwise.
+const RENAMED: &[(&str, &str)] = &[
+    ("array_agg", "collect_list"),
+    ("dateadd", "date_add"),
+    ("to_varchar", "to_char"),
+    ("substr_from", "substring"),
+    ("localtime", "current_time"),
+];
+
+/// Arguments that Spark adds where they were left out: function, how many were written, what follows.
+const DEFAULTS: &[(&str, usize, &str)] = &[
+    ("approx_top_k", 1, "5, 10000"),
+    ("from_unixtime", 1, "yyyy-MM-dd HH:mm:ss"),
+    ("hmac", 2, "SHA-256"),
+    ("listagg", 1, "NULL"),
+    ("string_agg", 1, "NULL"),
+    ("locate", 2, "1"),
+    ("position", 2, "1"),
+    ("mask", 1, "X, x, n, NULL"),
+    ("mask", 2, "x, n, NULL"),
+    ("mask", 3, "n, NULL"),
+    ("mask", 4, "NULL"),
+    ("months_between", 2, "true"),
+    ("overlay", 3, "-1"),
+    ("percentile", 2, "1"),
+    ("regexp_instr", 2, "0"),
+    ("regexp_replace", 3, "1"),
+    ("sentences", 1, ", "),
+    ("sentences", 2, ""),
+    ("split", 2, "-1"),
+    ("substr", 2, "2147483647"),
+    ("substring", 2, "2147483647"),
+    ("unix_timestamp", 1, "yyyy-MM-dd HH:mm:ss"),
+    ("to_unix_timestamp", 1, "yyyy-MM-dd HH:mm:ss"),
+];
+
+/// Functions of which Spark writes only so many arguments: the others became part of the function.
+const SHORTENED: &[(&str, usize)] = &[
+    ("any_value", 1),
+    ("first", 1),
+    ("first_value", 1),
+    ("from_csv", 1),
+    ("from_json", 1),
+    ("last", 1),
+    ("last_value", 1),
+    ("schema_of_csv", 1),
+    ("schema_of_json", 1),
+    ("to_csv", 1),
+    ("to_json", 1),
+];
+
+/// Functions that cast: Spark writes only what is cast.
+const CASTS: &[&str] = &[
+    "bigint",
+    "binary",
+    "boolean",
+    "date",
+    "decimal",
+    "double",
+    "float",
+    "int",
+    "smallint",
+    "string",
+    "timestamp",
+    "timestamp_ntz",
+    "tinyint",
+];
+
+/// The text of a call, given that of its arguments. `distinct` is empty or `DISTINCT `.
+pub(super) fn call(name: &str, distinct: &str, arguments: &[String]) -> String {
+    operator(name, arguments)
+        .or_else(|| special(name, arguments))
+        .unwrap_or_else(|| plain(name, distinct, arguments))
+}
+
+/// Operators of one or two arguments.
+fn operator(name: &str, arguments: &[String]) -> Option<String> {
+    match (name, arguments) {
+        ("!=" | "<>", [left, right]) => Some(format!("(NOT ({left} = {right}))")),
+        ("!" | "not", [input]) => Some(format!("(NOT {input})")),
+        ("-" | "negative", [input]) => Some(match name {
+            "-" => format!("(- {input})"),
+            _ => format!("negative({input})"),
+        }),
+        ("+" | "positive", [input]) => Some(format!("(+ {input})")),
+        ("~", [input]) => Some(format!("~{input}")),
+        ("isnull", [input]) => Some(format!("({input} IS NULL)")),
+        ("isnotnull", [input]) => Some(format!("({input} IS NOT NULL)")),
+        ("||", _) => Some(format!("concat({})", arguments.join(", "))),
+        (_, [left, right]) => {
+            let (_, symbol) = INFIX.iter().find(|(operator, _)| *operator == name)?;
+            Some(format!("({left} {symbol} {right})"))
+        }
+        _ => None,
+    }
+}
+
+/// Forms with a syntax of their own.
+fn special(name: &str, arguments: &[String]) -> Option<String> {
+    match (name, arguments) {
+        ("if" | "iff", [condition, then, otherwise]) => {
+            Some(format!("(IF({condition}, {then}, {otherwise}))"))
+        }
+        ("in", [input, values @ ..]) => Some(format!("({input} IN ({}))", values.join(", "))),
+        ("like", [input, pattern]) => Some(format!("{input} LIKE {pattern}")),
+        ("like", [input, pattern, escape]) => {
+            Some(format!("{input} LIKE {pattern} ESCAPE '{escape}'"))
+        }
+        ("ceil" | "floor", [input]) => Some(format!("{}({input})", name.to_uppercase())),
+        ("log", [input]) => Some(format!("LOG(E(), {input})")),
+        ("extract" | "datepart", [field, source]) => Some(format!("{name}({field} FROM {source})")),
+        ("assert_true", [condition]) => Some(format!(
+            "assert_true({condition}, '{condition}' is not true!)"
+        )),
+        // Below, what stands for a whole column of the query.
+        ("window" | "session_window", _) => Some(name.to_owned()),
+        (_, [input]) if CASTS.contains(&name) => Some(input.clone()),
+        _ => None,
+    }
+}
+
+fn plain(name: &str, distinct: &str, arguments: &[String]) -> String {
+    let spelled = if CAPITALS.contains(&name) {
+        name.to_uppercase()
+    } else {
+        RENAMED
+            .iter()
+            .find(|(from, _)| *from == name)
+            .map_or(name, |(_, to)| *to)
+            .to_owned()
+    };
+    let kept = SHORTENED
+        .iter()
+        .find(|(shortened, _)| *shortened == name)
+        .map_or(arguments.len(), |(_, kept)| (*kept).min(arguments.len()));
+    let mut list = arguments.get(..kept).unwrap_or_default().join(", ");
+    let default = DEFAULTS
+        .iter()
+        .find(|(function, written, _)| *function == name && *written == arguments.len());
+    if let Some((_, _, default)) = default {
+        list = format!("{list}, {default}");
+    }
+    format!("{spelled}({distinct}{list})")
+}

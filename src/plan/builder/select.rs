@@ -1,0 +1,401 @@
+//! `SELECT`: the list, and the clauses that see it.
+//!
+//! In order: stars are expanded; the time window of this level becomes a column; the list is resolved over the input, an item seeing the names
+//! before it; `GROUP BY` and `HAVING` make it a list over an aggregation ([`super::group`]); a generator in the list becomes a node; then
+//! `DISTINCT`, `ORDER BY` and `LIMIT`. `ORDER BY` sees the columns of the list first and then those below it; what it
+//! needs of the latter is carried as hidden columns up to the sort.
+
+use crate::analyze::column::{StarOr, expand_stars};
+use crate::analyze::{AggregateList, Analyzer, Place, WindowSpec, is_aggregate_call};
+use crate::error::{Error, Result};
+use crate::expr::{Ast, AstKind, Expr, ExprKind};
+use crate::plan::builder::generate::Made;
+use crate::plan::builder::group::{self, Grouping};
+use crate::plan::builder::sort::{SortItem, check_orderable, expand_all, limit, ordinal, sorted};
+use crate::plan::builder::{Output, project, set, window};
+use crate::plan::{Column, LogicalPlan, PlanSchema, SortKey};
+use std::sync::Arc;
+
+/// A `SELECT` block, without what is before it (`FROM`, `WHERE`: the input).
+#[derive(Debug, Clone, Default)]
+pub struct Select {
+    /// The list.
+    pub items: Vec<Ast>,
+    /// `DISTINCT`.
+    pub is_distinct: bool,
+    /// `GROUP BY`; `None` if there is none. An empty list is `GROUP BY ()`.
+    pub group_by: Option<Vec<Grouping>>,
+    /// `HAVING`.
+    pub having: Option<Ast>,
+    /// `ORDER BY`.
+    pub order_by: Vec<SortItem>,
+    /// `LIMIT`.
+    pub limit: Option<u64>,
+    /// `OFFSET`.
+    pub offset: u64,
+    /// A name for the state of the aggregation, if the user gave one.
+    pub operator_name: Option<String>,
+}
+
+/// Computes columns. With aggregates in the list and no grouping, all rows are one group.
+///
+/// # Errors
+///
+/// `Invalid`, if an item cannot be resolved.
+pub fn select(input: &Arc<LogicalPlan>, items: &[Ast]) -> Result<Arc<LogicalPlan>> {
+    select_block(
+        input,
+        &Select {
+            items: items.to_vec(),
+            ..Select::default()
+        },
+    )
+}
+
+/// A whole `SELECT` block over its input.
+///
+/// # Errors
+///
+/// `Invalid`, with Spark's condition and the place in the text.
+pub fn select_block(input: &Arc<LogicalPlan>, select: &Select) -> Result<Arc<LogicalPlan>> {
+    let items = expand_stars(&select.items, &input.schema)?;
+    let spec = {
+        let mut analyzer =
+            Analyzer::new(&input.schema, Place::Projection).streaming(input.is_streaming());
+        WindowSpec::find(&mut analyzer, select.expressions())?
+    };
+    let own_columns = input.schema.columns.len();
+    let (plan, window) = window::add(input, spec.clone())?;
+    let level = Level {
+        own_columns,
+        is_streaming: plan.is_streaming(),
+        input: plan,
+        window,
+        spec,
+    };
+    let resolved = if select.is_grouped() {
+        group::resolve(&level, &items, select)?
+    } else {
+        resolve_plain(&level, &items, select)?
+    };
+    finish(resolved, select)
+}
+
+impl Select {
+    /// Every expression of the block.
+    fn expressions(&self) -> impl Iterator<Item = &Ast> {
+        let grouping = self
+            .group_by
+            .iter()
+            .flatten()
+            .flat_map(Grouping::expressions);
+        self.items
+            .iter()
+            .chain(grouping)
+            .chain(&self.having)
+            .chain(self.order_by.iter().map(|item| &item.expr))
+    }
+
+    /// Whether rows are folded.
+    fn is_grouped(&self) -> bool {
+        self.group_by.is_some()
+            || self.having.is_some()
+            || self
+                .items
+                .iter()
+                .any(|item| item.has_call(&is_aggregate_call))
+            || self
+                .order_by
+                .iter()
+                .any(|item| item.expr.has_call(&is_aggregate_call))
+    }
+}
+
+/// What a `SELECT` is resolved over.
+#[derive(Debug)]
+pub(super) struct Level {
+    /// The input, with the window column if there is a window.
+    pub(super) input: Arc<LogicalPlan>,
+    /// How many columns it has without that.
+    pub(super) own_columns: usize,
+    pub(super) is_streaming: bool,
+    /// The window column.
+    pub(super) window: Option<Expr>,
+    pub(super) spec: Option<WindowSpec>,
+}
+
+impl Level {
+    /// An analyzer over the input.
+    pub(super) fn analyzer(&self, place: Place) -> Analyzer<'_> {
+        Analyzer::new(&self.input.schema, place)
+            .streaming(self.is_streaming)
+            .with_window(self.window.clone(), self.own_columns)
+    }
+}
+
+/// A `SELECT` list that is resolved, over `input`.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    pub(super) input: Arc<LogicalPlan>,
+    pub(super) items: Vec<Item>,
+    /// The keys of `ORDER BY`, one per item of it.
+    pub(super) order_by: Vec<OrderKey>,
+}
+
+/// An item of a list.
+#[derive(Debug, Clone)]
+pub(super) enum Item {
+    /// A column.
+    Column(Output),
+    /// A generator: as many columns as it makes.
+    Generator(Made),
+}
+
+/// A key of `ORDER BY`, resolved.
+#[derive(Debug, Clone)]
+pub(super) struct OrderKey {
+    /// Over the columns of the list, then the columns of the input.
+    pub(super) expr: Expr,
+    pub(super) item: SortItem,
+}
+
+/// Resolves each item of a list; names given before are seen by the items after.
+pub(super) fn resolve_items<'a>(
+    analyzer: &mut Analyzer<'a>,
+    items: &'a [StarOr],
+) -> Result<Vec<Item>> {
+    let mut resolved = Vec::with_capacity(items.len());
+    let schema = analyzer.schema();
+    for item in items {
+        let ast = match item {
+            StarOr::Column(expr, _) => {
+                let index = super::column::index_of(expr);
+                let output = index.and_then(|index| Output::of_column(schema, index));
+                resolved.push(Item::Column(match (output, item) {
+                    (Some(output), _) => output,
+                    (None, StarOr::Column(expr, name)) => Output::new(expr.clone(), name, schema),
+                    (None, StarOr::Ast(_)) => continue,
+                }));
+                continue;
+            }
+            StarOr::Ast(ast) => ast,
+        };
+        if let Some(made) = Made::read(analyzer, ast, &[])? {
+            resolved.push(Item::Generator(made));
+            continue;
+        }
+        let name = ast.output_name(schema);
+        analyzer.set_output_name(&name);
+        let expr = analyzer.resolve(ast)?;
+        resolved.push(Item::Column(output_of(expr, ast, &name, schema)));
+        if let AstKind::Alias(_, names) = &ast.kind {
+            if names.len() > 1 {
+                return Err(Error::invalid(
+                    "several names may be given to a generator with several columns only",
+                )
+                .with_span(ast.span));
+            }
+            analyzer.add_alias(&name, ast);
+        }
+    }
+    Ok(resolved)
+}
+
+/// A column that is selected without an alias keeps its qualifier.
+fn output_of(expr: Expr, ast: &Ast, name: &str, schema: &PlanSchema) -> Output {
+    let mut output = Output::new(expr, name, schema);
+    let is_bare = matches!(ast.kind, AstKind::Name(_));
+    if let (true, Some(index)) = (is_bare, super::column::index_of(&output.expr))
+        && let Some(column) = schema.columns.get(index)
+    {
+        output.column.qualifier.clone_from(&column.qualifier);
+    }
+    output
+}
+
+/// A list without aggregates.
+fn resolve_plain(level: &Level, items: &[StarOr], select: &Select) -> Result<Resolved> {
+    let mut analyzer = level.analyzer(Place::Projection);
+    let resolved = resolve_items(&mut analyzer, items)?;
+    let over = SortScope::new(&resolved, &level.input.schema, select.is_distinct);
+    let mut order_by = vec![];
+    for item in expand_all(&select.order_by, over.outputs) {
+        let expr = match over.ordinal(&item)? {
+            Some(expr) => expr,
+            None => over.analyzer(level).resolve(&item.expr)?,
+        };
+        order_by.push(OrderKey { expr, item });
+    }
+    Ok(Resolved {
+        input: Arc::clone(&level.input),
+        items: resolved,
+        order_by,
+    })
+}
+
+/// What `ORDER BY` and `HAVING` see: the columns of the list, then those below it.
+#[derive(Debug)]
+pub(super) struct SortScope {
+    schema: PlanSchema,
+    /// How many columns the list has.
+    pub(super) outputs: usize,
+}
+
+impl SortScope {
+    /// The scope of this list; with `only_outputs`, of nothing but the list.
+    pub(super) fn new(items: &[Item], below: &PlanSchema, only_outputs: bool) -> SortScope {
+        let mut columns: Vec<Column> = items.iter().flat_map(Item::columns).collect();
+        let outputs = columns.len();
+        if !only_outputs {
+            columns.extend(below.columns.iter().cloned());
+        }
+        SortScope {
+            schema: PlanSchema { columns },
+            outputs,
+        }
+    }
+
+    /// The scope of `HAVING`, which is applied before a generator of the list runs: its columns cannot be found.
+    pub(super) fn before_generators(items: &[Item], below: &PlanSchema) -> SortScope {
+        let columns = items.iter().flat_map(|item| {
+            let mut columns = item.columns();
+            if let Item::Generator(_) = item {
+                columns.iter_mut().for_each(|column| column.name.clear());
+            }
+            columns
+        });
+        let mut columns: Vec<Column> = columns.collect();
+        let outputs = columns.len();
+        columns.extend(below.columns.iter().cloned());
+        SortScope {
+            schema: PlanSchema { columns },
+            outputs,
+        }
+    }
+
+    /// An analyzer that finds the columns of the list first.
+    pub(super) fn analyzer(&self, level: &Level) -> Analyzer<'_> {
+        let window = level.window.as_ref().map(|window| {
+            let width = self.schema.columns.len();
+            window.remap_columns(width, &|index| index + self.outputs)
+        });
+        Analyzer::new(&self.schema, Place::Projection)
+            .streaming(level.is_streaming)
+            .with_window(window, self.outputs)
+    }
+
+    /// The same, with aggregates over the input.
+    pub(super) fn analyzer_with<'a>(
+        &'a self,
+        level: &'a Level,
+        aggregates: AggregateList,
+    ) -> Analyzer<'a> {
+        self.analyzer(level)
+            .with_aggregates(aggregates)
+            .with_argument_columns(&level.input.schema, level.window.clone(), level.own_columns)
+    }
+
+    /// The column of the list that a number stands for.
+    pub(super) fn ordinal(&self, item: &SortItem) -> Result<Option<Expr>> {
+        Ok(ordinal(&item.expr, self.outputs, "ORDER BY")?
+            .and_then(|index| Output::of_column(&self.schema, index))
+            .map(|output| output.expr.at(item.expr.span)))
+    }
+}
+
+impl Item {
+    /// The columns it makes.
+    fn columns(&self) -> Vec<Column> {
+        match self {
+            Item::Column(output) => vec![output.column.clone()],
+            Item::Generator(made) => made.columns().to_vec(),
+        }
+    }
+}
+
+/// Puts what is resolved together: generator, `DISTINCT`, `ORDER BY`, `LIMIT`.
+fn finish(resolved: Resolved, select: &Select) -> Result<Arc<LogicalPlan>> {
+    let Resolved {
+        input,
+        items,
+        order_by,
+    } = resolved;
+    let (input, mut outputs) = with_generator(&input, items)?;
+    let visible = outputs.len();
+    let mut keys: Vec<SortKey> = vec![];
+    for key in order_by {
+        check_orderable(&key.expr, &key.item.expr.sql(&input.schema))
+            .map_err(|error| error.with_span(key.item.expr.span))?;
+        let is_visible = key.expr.columns().iter().all(|column| *column < visible);
+        let expr = if is_visible {
+            key.expr.clone()
+        } else {
+            let expr = key
+                .expr
+                .substitute(input.schema.columns.len(), &|column, index| match outputs
+                    .get(index)
+                    .filter(|_| index < visible)
+                {
+                    Some(output) => output.expr.clone(),
+                    None => Expr {
+                        kind: ExprKind::Column(index.saturating_sub(visible)),
+                        ..column.clone()
+                    },
+                });
+            outputs.push(Output::new(expr, "__order", &input.schema));
+            let index = outputs.len() - 1;
+            Expr::column(index, key.expr.data_type.clone(), key.expr.is_nullable)
+        };
+        keys.push(key.item.key(expr));
+    }
+    let has_hidden = outputs.len() > visible;
+    let mut plan = project(&input, outputs);
+    if select.is_distinct {
+        plan = set::distinct(&plan)?;
+    }
+    plan = sorted(&plan, keys);
+    if has_hidden {
+        let shown = (0..visible)
+            .filter_map(|index| Output::of_column(&plan.schema, index))
+            .collect();
+        plan = project(&plan, shown);
+    }
+    Ok(limit(&plan, select.limit, select.offset))
+}
+
+/// The node of the generator of a list, if there is one, and the list over its columns.
+fn with_generator(
+    input: &Arc<LogicalPlan>,
+    items: Vec<Item>,
+) -> Result<(Arc<LogicalPlan>, Vec<Output>)> {
+    let width = input.schema.columns.len();
+    let generators = items
+        .iter()
+        .filter(|item| matches!(item, Item::Generator(_)))
+        .count();
+    if generators > 1 {
+        return Err(Error::invalid(format!(
+            "the generator is not supported: only one generator allowed per SELECT clause but found {generators}"
+        ))
+        .with_condition("UNSUPPORTED_GENERATOR.MULTI_GENERATOR"));
+    }
+    let made = items.iter().find_map(|item| match item {
+        Item::Generator(made) => Some(made.clone()),
+        Item::Column(_) => None,
+    });
+    let plan = match made {
+        Some(made) => made.apply(input, None),
+        None => Arc::clone(input),
+    };
+    let mut outputs = vec![];
+    for item in items {
+        match item {
+            Item::Column(output) => outputs.push(output),
+            Item::Generator(made) => outputs.extend(
+                (width..width + made.columns().len())
+                    .filter_map(|index| Output::of_column(&plan.schema, index)),
+            ),
+        }
+    }
+    Ok((plan, outputs))
+}
