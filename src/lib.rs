@@ -30,8 +30,10 @@ pub mod batch;
 pub mod cast;
 pub mod clock;
 pub mod disk;
+pub mod embedded_broker;
 pub mod error;
 pub mod hash;
+mod kafka;
 pub mod offset;
 pub mod types;
 // The binary's.

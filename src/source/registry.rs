@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::options::nearest;
 use crate::source::SourceFactory;
+use crate::source::kafka::KafkaSourceFactory;
 use arrow::datatypes::SchemaRef;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ type OpenSource =
     fn(Option<SchemaRef>, &BTreeMap<String, String>) -> Result<Arc<dyn SourceFactory>>;
 
 /// Every format that can be read, by name.
-const FORMATS: &[(&str, OpenSource)] = &[];
+const FORMATS: &[(&str, OpenSource)] = &[("kafka", kafka)];
 
 /// A source of `format` (without regard to case), with the columns the user declared, if any.
 ///
@@ -33,6 +34,13 @@ pub fn open(
         )),
         None => Err(unknown(format)),
     }
+}
+
+fn kafka(
+    schema: Option<SchemaRef>,
+    options: &BTreeMap<String, String>,
+) -> Result<Arc<dyn SourceFactory>> {
+    Ok(Arc::new(KafkaSourceFactory::new(schema, options)?))
 }
 
 fn unknown(format: &str) -> Error {
