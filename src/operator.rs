@@ -12,6 +12,10 @@
 //! State keys fall into [`GROUPS`] groups by [`crate::hash`], whose values are part of the on-disk format; a state partition is a
 //! set of groups and one rayon task. Rescaling never rewrites keys.
 
+pub mod aggregate;
+pub mod key;
+pub mod limit;
+
 use crate::batch::{BatchContext, Timestamp, Watermarks};
 use crate::error::Result;
 use arrow::datatypes::SchemaRef;

@@ -1,0 +1,143 @@
+//! The partial aggregate of one slice: its groups, their accumulators, and which partition each group goes to.
+
+use super::{Definition, EventTimeKey};
+use crate::batch::BatchContext;
+use crate::error::{Error, Result};
+use crate::hash;
+use crate::operator::key::{EncodedKeys, KeyIndex};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::datatypes::TimestampMicrosecondType;
+use arrow::record_batch::RecordBatch;
+
+/// What a slice comes to.
+#[derive(Debug)]
+pub(super) struct Partial {
+    /// Its groups.
+    pub(super) index: KeyIndex,
+    /// The event time that decides when each group is over, in microseconds; empty if no key is event time.
+    pub(super) times: Vec<i64>,
+    /// State columns of each aggregate, a row per group.
+    pub(super) state: Vec<Vec<ArrayRef>>,
+    /// The groups of each partition, in the order they came.
+    pub(super) partitions: Vec<Vec<u32>>,
+}
+
+impl Partial {
+    /// Groups and folds one slice.
+    pub(super) fn new(
+        definition: &Definition,
+        slice: &RecordBatch,
+        context: &BatchContext,
+        partitions: usize,
+    ) -> Result<Partial> {
+        let keys = definition
+            .keys
+            .iter()
+            .map(|key| key.expr.evaluate_array(slice, context))
+            .collect::<Result<Vec<_>>>()?;
+        let (index, groups, first_rows) = group(&keys, slice.num_rows())?;
+        let times = match definition.event_time {
+            Some(event_time) => pick_times(event_time, &keys, &first_rows)?,
+            None => Vec::new(),
+        };
+        let state = fold(definition, slice, context, (&groups, index.len()))?;
+        let mut by_partition = vec![Vec::new(); partitions];
+        for slot in 0..count(index.len()) {
+            if let Some(list) = by_partition.get_mut(hash::partition(index.hash(slot), partitions))
+            {
+                list.push(slot);
+            }
+        }
+        Ok(Partial {
+            index,
+            times,
+            state,
+            partitions: by_partition,
+        })
+    }
+}
+
+/// A slice has fewer rows than u32 counts, and so has every table.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a table of 2^32 groups does not fit in memory"
+)]
+pub(super) fn count(groups: usize) -> u32 {
+    groups as u32
+}
+
+/// The distinct keys, the group of each row, and the first row of each group.
+fn group(keys: &[ArrayRef], rows: usize) -> Result<(KeyIndex, Vec<u32>, Vec<u32>)> {
+    let encoded = EncodedKeys::new(keys, rows)?;
+    let mut index = KeyIndex::default();
+    let mut groups = Vec::with_capacity(rows);
+    let mut first_rows = Vec::new();
+    for (row, key) in (0..).zip(encoded.iter()) {
+        let (slot, is_new) = index.intern(key);
+        groups.push(slot);
+        if is_new {
+            first_rows.push(row);
+        }
+    }
+    Ok((index, groups, first_rows))
+}
+
+/// The event time of each of these rows. A row without event time counts as 0, as in Spark.
+fn pick_times(event_time: EventTimeKey, keys: &[ArrayRef], rows: &[u32]) -> Result<Vec<i64>> {
+    let missing = || Error::internal("the event-time key is not a timestamp or a window");
+    let key = keys.get(event_time.key).ok_or_else(missing)?;
+    let times = if event_time.is_window {
+        key.as_struct_opt()
+            .and_then(|window| window.column_by_name("end"))
+            .ok_or_else(missing)?
+    } else {
+        key
+    };
+    let times = times
+        .as_primitive_opt::<TimestampMicrosecondType>()
+        .ok_or_else(missing)?;
+    let time = |row: &u32| {
+        let row = *row as usize;
+        if key.is_null(row) || times.is_null(row) {
+            0
+        } else {
+            times.value(row)
+        }
+    };
+    Ok(rows.iter().map(time).collect())
+}
+
+/// The event times of all rows of saved key columns.
+pub(super) fn saved_times(event_time: EventTimeKey, keys: &[ArrayRef]) -> Result<Vec<i64>> {
+    let rows: Vec<u32> = (0..count(keys.first().map_or(0, Array::len))).collect();
+    pick_times(event_time, keys, &rows)
+}
+
+fn fold(
+    definition: &Definition,
+    slice: &RecordBatch,
+    context: &BatchContext,
+    (groups, group_count): (&[u32], usize),
+) -> Result<Vec<Vec<ArrayRef>>> {
+    let all: Vec<u32> = (0..count(group_count)).collect();
+    let mut state = Vec::with_capacity(definition.aggregates.len());
+    for (aggregate, mut accumulator) in definition.aggregates.iter().zip(definition.accumulators()?)
+    {
+        let arguments = aggregate
+            .arguments
+            .iter()
+            .map(|argument| argument.evaluate_array(slice, context))
+            .collect::<Result<Vec<_>>>()?;
+        let filter: Option<BooleanArray> = aggregate
+            .filter
+            .as_ref()
+            .map(|filter| filter.evaluate_predicate(slice, context))
+            .transpose()?;
+        accumulator.resize(group_count);
+        accumulator
+            .update(&arguments, groups, filter.as_ref())
+            .map_err(|error| error.with_span(aggregate.span))?;
+        state.push(accumulator.state(&all)?);
+    }
+    Ok(state)
+}
