@@ -11,6 +11,8 @@ mod evaluate;
 mod name;
 mod tree;
 
+pub(crate) use name::{call_text, literal_text};
+
 pub use evaluate::{BoundLambda, Value};
 
 use crate::error::Span;

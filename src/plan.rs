@@ -259,6 +259,48 @@ impl LogicalPlan {
         }
     }
 
+    /// The expressions of this node, not of its inputs.
+    pub fn expressions(&self) -> Vec<&Expr> {
+        match &self.node {
+            PlanNode::Scan(_)
+            | PlanNode::Watermark { .. }
+            | PlanNode::Deduplicate { .. }
+            | PlanNode::Union { .. }
+            | PlanNode::Limit { .. }
+            | PlanNode::SetOperation { .. } => vec![],
+            PlanNode::Project { columns, .. } => {
+                columns.iter().map(|column| &column.expr).collect()
+            }
+            PlanNode::Filter { predicate, .. } => vec![predicate],
+            PlanNode::Generate { generator, .. } => match generator {
+                Generator::Explode { input, .. } | Generator::Inline { input } => vec![input],
+                Generator::Stack { values, .. } => values.iter().collect(),
+            },
+            PlanNode::Expand { projections, .. } => projections.iter().flatten().collect(),
+            PlanNode::Aggregate {
+                keys, aggregates, ..
+            } => keys
+                .iter()
+                .map(|key| &key.expr)
+                .chain(
+                    aggregates
+                        .iter()
+                        .flat_map(|aggregate| aggregate.arguments.iter().chain(&aggregate.filter)),
+                )
+                .collect(),
+            PlanNode::Join {
+                equalities,
+                residual,
+                ..
+            } => equalities
+                .iter()
+                .flat_map(|(left, right, _)| [left, right])
+                .chain(residual)
+                .collect(),
+            PlanNode::Sort { keys, .. } => keys.iter().map(|key| &key.expr).collect(),
+        }
+    }
+
     /// Whether any row of it comes from a stream.
     pub fn is_streaming(&self) -> bool {
         match &self.node {

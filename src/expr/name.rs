@@ -1,6 +1,6 @@
 //! How an expression is called: the name Spark gives a column that has no alias, which is also how messages write it.
 //!
-//! It is made of what was written, not of what runs: implicit casts do not show. [`SPELLINGS`] holds where Spark's spelling is not that of a
+//! It is made of what was written, not of what runs: implicit casts do not show. [`spelling`] holds where Spark's spelling is not that of a
 //! plain call.
 
 mod literal;
@@ -12,6 +12,16 @@ use crate::analyze::find_column;
 use crate::expr::{Ast, AstCall, AstKind};
 use crate::plan::PlanSchema;
 use crate::types::sql_name;
+
+/// A call in Spark's spelling, given its arguments' text.
+pub(crate) fn call_text(name: &str, arguments: &[String]) -> String {
+    spelling::call(name, "", arguments)
+}
+
+/// A constant as Spark writes it in names: text without quotes.
+pub(crate) fn literal_text(value: &arrow::array::ArrayRef) -> String {
+    literal::text(value)
+}
 
 impl Ast {
     /// The name of the column that this expression makes: its alias, the column or field it is, else its text.

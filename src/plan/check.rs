@@ -1,1 +1,562 @@
-//! (being written)
+//! What is allowed on a stream, in which output mode: Spark's `UnsupportedOperationChecker`, as a list of rules.
+//!
+//! [`RULES`] is what Spark refuses; messages begin with Spark's words and go on with what to do instead. [`NOT_YET`] is what Spark runs and
+//! we do not yet: when an operator arrives, its line goes. A plan that passes both lists runs.
+//!
+//! Rules look at one node at a time, inputs before users, and every rule sees every node before the next rule does: the first error is that of
+//! the first rule, as in Spark, where the output mode is looked at before the operators.
+
+mod join_time;
+#[cfg(test)]
+mod tests;
+
+pub use join_time::{JoinSide, state_time_bound_us, watermark_in_keys};
+
+use crate::error::{Error, Result};
+use crate::expr::ExprKind;
+use crate::plan::{AggregateExpr, Column, EventTime, JoinType, LogicalPlan, PlanNode};
+use crate::sink::OutputMode;
+
+/// Looks whether the plan can run as a streaming query in this output mode.
+///
+/// # Errors
+///
+/// `Invalid`: with Spark's condition and message what Spark refuses; as "not supported yet" what only we do.
+pub fn check(plan: &LogicalPlan, mode: OutputMode) -> Result<()> {
+    if !plan.is_streaming() {
+        return Err(Error::invalid(
+            "queries without streaming sources cannot be executed with writeStream.start(): read at least one source as a stream (STREAM t, read_stream)",
+        ));
+    }
+    let mut nodes = vec![];
+    collect(plan, &mut nodes);
+    for rule in RULES.iter().chain(NOT_YET) {
+        for node in &nodes {
+            let scope = Scope {
+                root: plan,
+                node,
+                mode,
+            };
+            if let Some(refusal) = (rule.refuses)(&scope) {
+                return Err(refusal.into_error(rule));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Looks whether the plan can run once, over tables only.
+///
+/// # Errors
+///
+/// `Invalid`: it reads a stream, or has an operator that only streams have.
+pub fn check_batch(plan: &LogicalPlan) -> Result<()> {
+    if plan.is_streaming() {
+        return Err(Error::invalid(
+            "queries with streaming sources must be executed with writeStream.start(), or from a streaming table or flow definition",
+        ));
+    }
+    let mut nodes = vec![];
+    collect(plan, &mut nodes);
+    for node in nodes {
+        if let PlanNode::Deduplicate {
+            is_within_watermark: true,
+            ..
+        } = &node.node
+        {
+            return Err(Error::invalid(
+                "dropDuplicatesWithinWatermark is not supported with batch DataFrames/DataSets, use dropDuplicates",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Every node, inputs before users.
+fn collect<'a>(plan: &'a LogicalPlan, nodes: &mut Vec<&'a LogicalPlan>) {
+    for input in plan.inputs() {
+        collect(input, nodes);
+    }
+    nodes.push(plan);
+}
+
+/// A node that a rule looks at.
+struct Scope<'a> {
+    root: &'a LogicalPlan,
+    node: &'a LogicalPlan,
+    mode: OutputMode,
+}
+
+/// What is refused, and why.
+struct Rule {
+    /// What one would write, for who reads this list.
+    what: &'static str,
+    /// What is refused about a node, if anything.
+    refuses: fn(&Scope<'_>) -> Option<Refusal>,
+}
+
+/// What is said.
+enum Refusal {
+    /// Spark's words, and what to do instead.
+    Spark(String),
+    /// `STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION` of something, and what to do instead.
+    Mode(OutputMode, &'static str, &'static str),
+    /// The rule's own words: not supported yet.
+    NotYet,
+}
+
+impl Refusal {
+    fn into_error(self, rule: &Rule) -> Error {
+        match self {
+            Refusal::Spark(message) => Error::invalid(message),
+            Refusal::Mode(mode, operation, instead) => Error::invalid(format!(
+                "invalid streaming output mode: {mode}. This output mode is not supported for {operation} on streaming DataFrames/DataSets: {instead}"
+            ))
+            .with_condition("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION"),
+            Refusal::NotYet => Error::invalid(format!("{} is not supported yet", rule.what)),
+        }
+    }
+}
+
+/// What Spark refuses, in the order in which it looks.
+const RULES: &[Rule] = &[
+    Rule {
+        what: "append: an aggregation whose groups never end",
+        refuses: append_needs_watermark,
+    },
+    Rule {
+        what: "update: session windows",
+        refuses: |scope| {
+            (session(scope)? && scope.mode == OutputMode::Update).then_some(Refusal::Mode(
+                OutputMode::Update,
+                "session window streaming aggregations",
+                "use append or complete",
+            ))
+        },
+    },
+    Rule {
+        what: "complete: nothing to keep complete",
+        refuses: |scope| {
+            let has_aggregate = has(scope.root, &is_streaming_aggregate);
+            (scope.mode == OutputMode::Complete && !has_aggregate).then_some(Refusal::Mode(
+                OutputMode::Complete,
+                "no streaming aggregations",
+                "use append or update",
+            ))
+        },
+    },
+    Rule {
+        what: "count(DISTINCT x)",
+        refuses: distinct_aggregate,
+    },
+    Rule {
+        what: "outer joins of two streams outside append",
+        refuses: stream_join_mode,
+    },
+    Rule {
+        what: "joins that would have to remember a whole stream, or to wait for its end",
+        refuses: join_sides,
+    },
+    Rule {
+        what: "joins of two streams without an equality",
+        refuses: |scope| {
+            let join = StreamJoin::of(scope.node)?;
+            join.equalities.is_empty().then(|| {
+                spark("Stream-stream join without equality predicate is not supported: add a condition such as a.key = b.key")
+            })
+        },
+    },
+    Rule {
+        what: "deduplication within a watermark that is not there",
+        refuses: |scope| match &scope.node.node {
+            PlanNode::Deduplicate {
+                input,
+                is_within_watermark: true,
+                ..
+            } if input.is_streaming() && event_times(&input.schema.columns).is_empty() => {
+                Some(spark(
+                    "dropDuplicatesWithinWatermark is not supported on streaming DataFrames/DataSets without watermark: declare one with withWatermark or WATERMARK ... DELAY OF",
+                ))
+            }
+            _ => None,
+        },
+    },
+    Rule {
+        what: "union of a stream and a table",
+        refuses: |scope| match &scope.node.node {
+            PlanNode::Union { inputs } => {
+                let streams = inputs.iter().filter(|input| input.is_streaming()).count();
+                (streams > 0 && streams < inputs.len()).then(|| {
+                    spark("Union between streaming and batch DataFrames/Datasets is not supported: read all inputs as streams, or all as tables")
+                })
+            }
+            _ => None,
+        },
+    },
+    Rule {
+        what: "EXCEPT and INTERSECT",
+        refuses: set_operation,
+    },
+    Rule {
+        what: "LIMIT in update mode",
+        refuses: |scope| match &scope.node.node {
+            PlanNode::Limit { input, .. }
+                if input.is_streaming() && scope.mode == OutputMode::Update =>
+            {
+                Some(spark(
+                    "Limits are not supported on streaming DataFrames/Datasets in Update output mode: use append, or complete over an aggregation",
+                ))
+            }
+            _ => None,
+        },
+    },
+    Rule {
+        what: "OFFSET",
+        refuses: |scope| match &scope.node.node {
+            PlanNode::Limit { input, offset, .. } if input.is_streaming() && *offset > 0 => Some(
+                spark("Offset is not supported on streaming DataFrames/Datasets"),
+            ),
+            _ => None,
+        },
+    },
+    Rule {
+        what: "ORDER BY without an end in sight",
+        refuses: |scope| match &scope.node.node {
+            PlanNode::Sort { input, .. } if !is_complete(input, scope.mode) => Some(spark(
+                "Sorting is not supported on streaming DataFrames/Datasets, unless it is on aggregated DataFrame/Dataset in Complete output mode",
+            )),
+            _ => None,
+        },
+    },
+    Rule {
+        what: "monotonically_increasing_id()",
+        refuses: |scope| {
+            (scope.node.is_streaming() && calls(scope.node, "monotonically_increasing_id")).then(|| {
+                spark("Expression(s): monotonically_increasing_id() is not supported with streaming DataFrames/Datasets")
+            })
+        },
+    },
+    Rule {
+        what: "session windows without another key",
+        refuses: |scope| match &scope.node.node {
+            PlanNode::Aggregate { keys, .. } if session(scope)? && keys.len() == 1 => Some(spark(
+                "Global aggregation with session window in streaming query is not supported: group by another column as well",
+            )),
+            _ => None,
+        },
+    },
+    Rule {
+        what: "a watermark above a watermark",
+        refuses: |scope| match &scope.node.node {
+            PlanNode::Watermark { input, .. }
+                if has(input, &|node| {
+                    matches!(node.node, PlanNode::Watermark { .. })
+                }) =>
+            {
+                Some(spark(
+                    "Redefining watermark is disallowed: declare it once, at the source",
+                ))
+            }
+            _ => None,
+        },
+    },
+    Rule {
+        what: "two event times in one stateful operator",
+        refuses: two_event_times,
+    },
+    Rule {
+        what: "a stateful operator over an aggregation outside append",
+        refuses: |scope| {
+            let follows = is_stateful(scope.node)
+                && scope
+                    .node
+                    .inputs()
+                    .into_iter()
+                    .any(|input| has(input, &is_streaming_aggregate));
+            (follows && scope.mode != OutputMode::Append).then(|| {
+                spark("Detected pattern of possible 'correctness' issue due to global watermark. The query contains stateful operation which can emit rows older than the current watermark plus allowed late record delay, which are \"late rows\" in downstream stateful operations and these rows can be discarded: chained stateful operators need append mode")
+            })
+        },
+    },
+];
+
+/// What Spark runs and we do not yet. A line goes when its operator comes.
+const NOT_YET: &[Rule] = &[
+    Rule {
+        what: "session_window on a stream",
+        refuses: |scope| session(scope)?.then_some(Refusal::NotYet),
+    },
+    Rule {
+        what: "a join of two streams",
+        refuses: |scope| StreamJoin::of(scope.node).map(|_| Refusal::NotYet),
+    },
+    Rule {
+        what: "dropDuplicates on a stream",
+        refuses: |scope| deduplicates(scope, false),
+    },
+    Rule {
+        what: "dropDuplicatesWithinWatermark on a stream",
+        refuses: |scope| deduplicates(scope, true),
+    },
+    Rule {
+        what: "EXCEPT of a stream and a table",
+        refuses: |scope| match &scope.node.node {
+            PlanNode::SetOperation { .. } if scope.node.is_streaming() => Some(Refusal::NotYet),
+            _ => None,
+        },
+    },
+];
+
+fn spark(message: &str) -> Refusal {
+    Refusal::Spark(message.to_owned())
+}
+
+/// Whether `wanted` holds for this node or one below it.
+fn has(plan: &LogicalPlan, wanted: &dyn Fn(&LogicalPlan) -> bool) -> bool {
+    wanted(plan) || plan.inputs().into_iter().any(|input| has(input, wanted))
+}
+
+fn is_streaming_aggregate(plan: &LogicalPlan) -> bool {
+    matches!(&plan.node, PlanNode::Aggregate { input, .. } if input.is_streaming())
+}
+
+/// Whether a node keeps state that a late row could miss, as Spark counts it.
+fn is_stateful(plan: &LogicalPlan) -> bool {
+    match &plan.node {
+        PlanNode::Aggregate { input, .. } => input.is_streaming(),
+        PlanNode::Join { left, right, .. } => left.is_streaming() && right.is_streaming(),
+        PlanNode::Deduplicate {
+            input,
+            columns,
+            is_within_watermark,
+        } => {
+            let has_event_time = columns.iter().any(|index| {
+                input
+                    .schema
+                    .columns
+                    .get(*index)
+                    .is_some_and(|column| column.event_time.is_some())
+            });
+            input.is_streaming() && (*is_within_watermark || has_event_time)
+        }
+        PlanNode::Scan(_)
+        | PlanNode::Project { .. }
+        | PlanNode::Filter { .. }
+        | PlanNode::Watermark { .. }
+        | PlanNode::Generate { .. }
+        | PlanNode::Expand { .. }
+        | PlanNode::Union { .. }
+        | PlanNode::Sort { .. }
+        | PlanNode::Limit { .. }
+        | PlanNode::SetOperation { .. } => false,
+    }
+}
+
+/// Whether each batch gives all rows: of a table, or of an aggregation in complete mode.
+fn is_complete(plan: &LogicalPlan, mode: OutputMode) -> bool {
+    !plan.is_streaming() || (mode == OutputMode::Complete && has(plan, &is_streaming_aggregate))
+}
+
+/// The different event times among columns.
+fn event_times(columns: &[Column]) -> Vec<&EventTime> {
+    columns
+        .iter()
+        .filter_map(|column| column.event_time.as_ref())
+        .collect()
+}
+
+/// Whether the node is an aggregation by session on a stream; `None` if it is no aggregation.
+fn session(scope: &Scope<'_>) -> Option<bool> {
+    match &scope.node.node {
+        PlanNode::Aggregate { input, session, .. } => {
+            Some(session.is_some() && input.is_streaming())
+        }
+        _ => None,
+    }
+}
+
+fn deduplicates(scope: &Scope<'_>, within: bool) -> Option<Refusal> {
+    match &scope.node.node {
+        PlanNode::Deduplicate {
+            input,
+            is_within_watermark,
+            ..
+        } if input.is_streaming() && *is_within_watermark == within => Some(Refusal::NotYet),
+        _ => None,
+    }
+}
+
+fn append_needs_watermark(scope: &Scope<'_>) -> Option<Refusal> {
+    let PlanNode::Aggregate { input, keys, .. } = &scope.node.node else {
+        return None;
+    };
+    let key_columns = scope.node.schema.columns.get(..keys.len())?;
+    let is_endless = input.is_streaming() && event_times(key_columns).is_empty();
+    (scope.mode == OutputMode::Append && is_endless).then_some(Refusal::Mode(
+        OutputMode::Append,
+        "streaming aggregations without watermark",
+        "declare a watermark (WATERMARK ts DELAY OF INTERVAL 10 SECONDS) and group by that column or by window(ts, ...), or use update or complete",
+    ))
+}
+
+fn distinct_aggregate(scope: &Scope<'_>) -> Option<Refusal> {
+    match &scope.node.node {
+        PlanNode::Aggregate {
+            input, aggregates, ..
+        } if input.is_streaming()
+            && aggregates
+                .iter()
+                .any(|aggregate: &AggregateExpr| aggregate.is_distinct) =>
+        {
+            Some(spark(
+                "Distinct aggregations are not supported on streaming DataFrames/Datasets. Consider using approx_count_distinct() instead",
+            ))
+        }
+        _ => None,
+    }
+}
+
+fn set_operation(scope: &Scope<'_>) -> Option<Refusal> {
+    let PlanNode::SetOperation {
+        left,
+        right,
+        is_except,
+        ..
+    } = &scope.node.node
+    else {
+        return None;
+    };
+    if *is_except && right.is_streaming() {
+        return Some(spark(
+            "Except on a streaming DataFrame/Dataset on the right is not supported: what will come on the right is not known yet",
+        ));
+    }
+    (!is_except && (left.is_streaming() || right.is_streaming())).then(|| {
+        spark("Intersect of streaming DataFrames/Datasets is not supported: join the two instead")
+    })
+}
+
+fn two_event_times(scope: &Scope<'_>) -> Option<Refusal> {
+    let columns: Vec<&[Column]> = match &scope.node.node {
+        PlanNode::Aggregate { input, keys, .. } if input.is_streaming() => {
+            vec![scope.node.schema.columns.get(..keys.len())?]
+        }
+        PlanNode::Deduplicate { input, .. } if input.is_streaming() => {
+            vec![&input.schema.columns]
+        }
+        PlanNode::Join { left, right, .. } if left.is_streaming() && right.is_streaming() => {
+            vec![&left.schema.columns, &right.schema.columns]
+        }
+        _ => return None,
+    };
+    let names = columns.into_iter().find_map(|columns| {
+        let names: Vec<&str> = columns
+            .iter()
+            .filter(|column| column.event_time.is_some())
+            .map(|column| column.name.as_str())
+            .collect();
+        (names.len() > 1).then_some(names)
+    })?;
+    Some(Refusal::Spark(format!(
+        "More than one event time columns are available. Please ensure there is at most one event time column per stream: keep one of them. columns=`{}`",
+        names.join(", ")
+    )))
+}
+
+/// A join of two streams.
+struct StreamJoin<'a> {
+    join_type: JoinType,
+    equalities: &'a [(crate::expr::Expr, crate::expr::Expr, bool)],
+}
+
+impl<'a> StreamJoin<'a> {
+    fn of(plan: &'a LogicalPlan) -> Option<StreamJoin<'a>> {
+        match &plan.node {
+            PlanNode::Join {
+                left,
+                right,
+                join_type,
+                equalities,
+                ..
+            } if left.is_streaming() && right.is_streaming() => Some(StreamJoin {
+                join_type: *join_type,
+                equalities,
+            }),
+            _ => None,
+        }
+    }
+}
+
+fn stream_join_mode(scope: &Scope<'_>) -> Option<Refusal> {
+    let join = StreamJoin::of(scope.node)?;
+    let (allowed, words): (&[OutputMode], &str) = match join.join_type {
+        JoinType::LeftOuter | JoinType::RightOuter | JoinType::FullOuter => {
+            (&[OutputMode::Append], "only in Append output mode")
+        }
+        JoinType::Inner | JoinType::Cross | JoinType::LeftSemi => (
+            &[OutputMode::Append, OutputMode::Update],
+            "only in Append and Update output modes",
+        ),
+        // Refused in every mode by the next rule.
+        JoinType::LeftAnti => return None,
+    };
+    let mode = match scope.mode {
+        OutputMode::Append => "Append",
+        OutputMode::Update => "Update",
+        OutputMode::Complete => "Complete",
+    };
+    (!allowed.contains(&scope.mode)).then(|| {
+        Refusal::Spark(format!(
+            "{:?} join between two streaming DataFrames/Datasets is not supported in {mode} output mode, {words}",
+            join.join_type
+        ))
+    })
+}
+
+fn join_sides(scope: &Scope<'_>) -> Option<Refusal> {
+    let PlanNode::Join {
+        left,
+        right,
+        join_type,
+        ..
+    } = &scope.node.node
+    else {
+        return None;
+    };
+    let message = match (join_type, left.is_streaming(), right.is_streaming()) {
+        (_, false, false) | (JoinType::Inner | JoinType::Cross, ..) => return None,
+        (JoinType::LeftAnti, _, true) => {
+            "LeftAnti joins with a streaming DataFrame/Dataset on the right are not supported: a partner may still come".to_owned()
+        }
+        (JoinType::FullOuter, true, false) => {
+            "FullOuter joins with streaming DataFrames/Datasets on the left and a static DataFrame/Dataset on the right is not supported: use a left outer join".to_owned()
+        }
+        (JoinType::FullOuter, false, true) => {
+            "FullOuter joins with streaming DataFrames/Datasets on the right and a static DataFrame/Dataset on the left is not supported: use a right outer join".to_owned()
+        }
+        (JoinType::LeftOuter | JoinType::LeftSemi, false, true) => format!(
+            "{join_type:?} join with a streaming DataFrame/Dataset on the right and a static DataFrame/Dataset on the left is not supported: put the stream on the left"
+        ),
+        (JoinType::RightOuter, true, false) => {
+            "RightOuter join with a streaming DataFrame/Dataset on the left and a static DataFrame/DataSet on the right not supported: use a left outer join".to_owned()
+        }
+        (_, true, true) if !join_time::is_bounded(scope.node) => format!(
+            "Stream-stream {join_type:?} join between two streaming DataFrame/Datasets is not supported without a watermark in the join keys, or a watermark on the nullable side and an appropriate range condition: add one, such as b.ts BETWEEN a.ts AND a.ts + INTERVAL 1 HOUR"
+        ),
+        _ => return None,
+    };
+    Some(Refusal::Spark(message))
+}
+
+/// Whether an expression of this node calls a function.
+fn calls(plan: &LogicalPlan, name: &str) -> bool {
+    let mut found = false;
+    for expr in plan.expressions() {
+        expr.walk(&mut |inner| {
+            if let ExprKind::Call(function, _) = &inner.kind {
+                found |= function.name == name;
+            }
+        });
+    }
+    found
+}
