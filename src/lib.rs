@@ -40,5 +40,3 @@ pub mod types;
 pub mod cli;
 
 pub use error::{Error, ErrorKind, Result};
-pub use frame::StreamFrame;
-pub use session::Session;

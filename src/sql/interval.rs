@@ -1,0 +1,323 @@
+//! Interval literals: `INTERVAL 90 MINUTES`, `INTERVAL '1' DAY`, `INTERVAL 1 DAY 2 HOURS`,
+//! `INTERVAL '1 02:03:04' DAY TO SECOND`, `INTERVAL '5 seconds'`.
+//!
+//! Years and months make a year-month interval, everything from weeks down a day-time interval of microseconds; Spark
+//! refuses a literal that mixes them, and so do we.
+
+use super::literal::constant;
+use super::parser::Parser;
+use super::token::{TokenKind, syntax_error};
+use crate::error::{Error, Result, Span};
+use crate::expr::Ast;
+use arrow::array::{DurationMicrosecondArray, IntervalYearMonthArray};
+use std::sync::Arc;
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
+
+/// The units of a day-time interval, by their singular, in microseconds.
+const DAY_TIME_UNITS: [(&str, i64); 7] = [
+    ("WEEK", 7 * MICROS_PER_DAY),
+    ("DAY", MICROS_PER_DAY),
+    ("HOUR", 3_600 * MICROS_PER_SECOND),
+    ("MINUTE", 60 * MICROS_PER_SECOND),
+    ("SECOND", MICROS_PER_SECOND),
+    ("MILLISECOND", 1_000),
+    ("MICROSECOND", 1),
+];
+
+/// The units of a year-month interval, in months.
+const YEAR_MONTH_UNITS: [(&str, i32); 2] = [("YEAR", 12), ("MONTH", 1)];
+
+/// A length of time as it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IntervalLiteral {
+    /// Months.
+    YearMonth(i32),
+    /// Microseconds.
+    DayTime(i64),
+}
+
+impl IntervalLiteral {
+    /// A constant of the tree.
+    pub(super) fn to_ast(self, span: Span) -> Ast {
+        match self {
+            IntervalLiteral::YearMonth(months) => {
+                constant(Arc::new(IntervalYearMonthArray::from(vec![months])), span)
+            }
+            IntervalLiteral::DayTime(micros) => {
+                constant(Arc::new(DurationMicrosecondArray::from(vec![micros])), span)
+            }
+        }
+    }
+
+    /// In milliseconds, as Spark counts a watermark's delay: a month has 31 days.
+    pub(super) fn to_delay_ms(self) -> Option<i64> {
+        match self {
+            IntervalLiteral::YearMonth(months) => {
+                i64::from(months).checked_mul(31 * MICROS_PER_DAY / 1_000)
+            }
+            IntervalLiteral::DayTime(micros) => Some(micros / 1_000),
+        }
+    }
+}
+
+/// Adds up `number unit` pairs.
+#[derive(Debug, Default)]
+struct Sum {
+    months: Option<i32>,
+    micros: Option<i64>,
+}
+
+impl Sum {
+    /// Adds a pair; `None` for an unknown unit, a malformed number or one that is too large.
+    fn add(&mut self, number: &str, unit: &str) -> Option<()> {
+        let unit = singular(unit)?;
+        if let Some((_, months)) = YEAR_MONTH_UNITS.iter().find(|(name, _)| *name == unit) {
+            let value: i32 = number.parse().ok()?;
+            let total = self.months.unwrap_or(0);
+            self.months = Some(total.checked_add(value.checked_mul(*months)?)?);
+            return Some(());
+        }
+        let (_, scale) = DAY_TIME_UNITS.iter().find(|(name, _)| *name == unit)?;
+        let value = match unit {
+            "SECOND" => decimal_seconds(number)?,
+            _ => number.parse::<i64>().ok()?.checked_mul(*scale)?,
+        };
+        self.micros = Some(self.micros.unwrap_or(0).checked_add(value)?);
+        Some(())
+    }
+
+    fn negate(&mut self) -> Option<()> {
+        self.months = self
+            .months
+            .map_or(Some(None), |months| months.checked_neg().map(Some))?;
+        self.micros = self
+            .micros
+            .map_or(Some(None), |micros| micros.checked_neg().map(Some))?;
+        Some(())
+    }
+
+    fn finish(self) -> Option<IntervalLiteral> {
+        match (self.months, self.micros) {
+            (Some(months), None) => Some(IntervalLiteral::YearMonth(months)),
+            (None, Some(micros)) => Some(IntervalLiteral::DayTime(micros)),
+            (Some(_), Some(_)) | (None, None) => None,
+        }
+    }
+
+    fn finish_signed(mut self, is_negative: bool) -> Option<IntervalLiteral> {
+        if is_negative {
+            self.negate()?;
+        }
+        self.finish()
+    }
+
+    fn is_mixed(&self) -> bool {
+        self.months.is_some() && self.micros.is_some()
+    }
+}
+
+/// Whether an interval literal comes next, and not a column of that name.
+pub(super) fn is_interval(parser: &Parser<'_>) -> bool {
+    let signed = usize::from(parser.is_symbol_at(1, "-") || parser.is_symbol_at(1, "+"));
+    parser.is_keyword("INTERVAL")
+        && match parser.peek_at(1 + signed).kind {
+            TokenKind::Text(_) => true,
+            TokenKind::Number(_) => unit_at(parser, 2 + signed).is_some(),
+            _ => false,
+        }
+}
+
+/// Reads an interval literal, from `INTERVAL` on.
+pub(super) fn interval(parser: &mut Parser<'_>) -> Result<(IntervalLiteral, Span)> {
+    let start = parser.span();
+    parser.expect("INTERVAL")?;
+    let is_negative = parser.eat_symbol("-");
+    if !is_negative {
+        parser.eat_symbol("+");
+    }
+    let mut sum = Sum::default();
+    let mut last = None;
+    while let Some(written) = number_or_text(parser) {
+        let Some(unit) = unit_at(parser, 0) else {
+            if last.is_none() {
+                return whole_text(parser, &written, is_negative, start);
+            }
+            return Err(parser.unexpected("a unit such as SECONDS"));
+        };
+        parser.skip(1);
+        if last.is_none() && parser.eat("TO") {
+            return ranged(parser, &written, &unit, is_negative, start);
+        }
+        let span = parser.span_from(start);
+        let is_first = last.is_none();
+        let added = sum.add(written.trim(), &unit);
+        // A sign in front belongs to the first number alone.
+        if added.is_none() || (is_first && is_negative && sum.negate().is_none()) {
+            return Err(malformed(&written, span));
+        }
+        if sum.is_mixed() {
+            return Err(mixed(span));
+        }
+        last = Some(unit);
+    }
+    let span = parser.span_from(start);
+    sum.finish()
+        .map(|literal| (literal, span))
+        .ok_or_else(|| parser.unexpected("a number or a string after INTERVAL"))
+}
+
+/// The text of a number or string that comes next; a number only together with its unit.
+fn number_or_text(parser: &mut Parser<'_>) -> Option<String> {
+    let written = match &parser.peek().kind {
+        TokenKind::Number(number) if unit_at(parser, 1).is_some() => number.clone(),
+        TokenKind::Text(text) => text.clone(),
+        _ => return None,
+    };
+    parser.skip(1);
+    Some(written)
+}
+
+/// The unit that the token `ahead` names.
+fn unit_at(parser: &Parser<'_>, ahead: usize) -> Option<String> {
+    match &parser.peek_at(ahead).kind {
+        TokenKind::Word(word) => singular(word).map(str::to_owned),
+        _ => None,
+    }
+}
+
+/// `INTERVAL '1 day 2 hours'`.
+fn whole_text(
+    parser: &Parser<'_>,
+    text: &str,
+    is_negative: bool,
+    start: Span,
+) -> Result<(IntervalLiteral, Span)> {
+    let span = parser.span_from(start);
+    let lower = text.trim().to_ascii_lowercase();
+    let body = lower.strip_prefix("interval ").unwrap_or(&lower);
+    let words: Vec<&str> = body.split_ascii_whitespace().collect();
+    let mut sum = Sum::default();
+    for pair in words.chunks(2) {
+        match pair {
+            [number, unit] if sum.add(number, unit).is_some() => {}
+            _ => return Err(malformed(text, span)),
+        }
+    }
+    if sum.is_mixed() {
+        return Err(mixed(span));
+    }
+    sum.finish_signed(is_negative)
+        .map(|literal| (literal, span))
+        .ok_or_else(|| malformed(text, span))
+}
+
+/// `INTERVAL '1 02:03:04.5' DAY TO SECOND`, behind `TO`.
+fn ranged(
+    parser: &mut Parser<'_>,
+    text: &str,
+    from: &str,
+    is_negative: bool,
+    start: Span,
+) -> Result<(IntervalLiteral, Span)> {
+    let Some(to) = unit_at(parser, 0) else {
+        return Err(parser.unexpected("a unit such as SECOND"));
+    };
+    parser.skip(1);
+    let span = parser.span_from(start);
+    let (body, inner_negative) = match text.trim().strip_prefix('-') {
+        Some(body) => (body, true),
+        None => (text.trim().trim_start_matches('+'), false),
+    };
+    let is_negative = is_negative != inner_negative;
+    let mut sum = Sum::default();
+    fields(body, from, &to)
+        .and_then(|fields| {
+            let mut pairs = fields.iter().enumerate();
+            pairs.try_for_each(|(index, (number, unit))| {
+                (index == 0 || in_range(number, unit)).then_some(())?;
+                sum.add(number, unit)
+            })
+        })
+        .and_then(|()| sum.finish_signed(is_negative))
+        .map(|literal| (literal, span))
+        .ok_or_else(|| malformed(text, span))
+}
+
+/// Cuts `1 02:03:04` into numbers with their units.
+fn fields<'t>(body: &'t str, from: &str, to: &str) -> Option<Vec<(&'t str, &'static str)>> {
+    if from == "YEAR" && to == "MONTH" {
+        let (years, months) = body.split_once('-')?;
+        return Some(vec![(years, "YEAR"), (months, "MONTH")]);
+    }
+    const UNITS: [&str; 4] = ["DAY", "HOUR", "MINUTE", "SECOND"];
+    let first = UNITS.iter().position(|unit| *unit == from)?;
+    let last = UNITS.iter().position(|unit| *unit == to)?;
+    let units = UNITS.get(first..=last).filter(|units| units.len() > 1)?;
+    let numbers: Vec<&str> = match from {
+        "DAY" => {
+            let (days, time) = body.split_once(' ')?;
+            std::iter::once(days)
+                .chain(time.trim().split(':'))
+                .collect()
+        }
+        _ => body.split(':').collect(),
+    };
+    (numbers.len() == units.len()).then(|| numbers.into_iter().zip(units.iter().copied()).collect())
+}
+
+/// Whether a field that is not the first may have this value: 25 hours are a day and an hour.
+fn in_range(number: &str, unit: &str) -> bool {
+    let limit = match unit {
+        "MONTH" => 11,
+        "HOUR" => 23,
+        _ => 59,
+    };
+    let whole = number.split_once('.').map_or(number, |(whole, _)| whole);
+    whole.parse::<u32>().is_ok_and(|value| value <= limit)
+}
+
+/// Seconds with up to nine decimals, in microseconds; what is finer is cut off.
+fn decimal_seconds(number: &str) -> Option<i64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let is_negative = whole.starts_with('-');
+    let digits = whole.trim_start_matches(['+', '-']);
+    if fraction.len() > 9 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let seconds: i64 = if digits.is_empty() && !fraction.is_empty() {
+        0
+    } else {
+        digits.parse().ok()?
+    };
+    let micros: i64 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
+    let total = seconds
+        .checked_mul(MICROS_PER_SECOND)?
+        .checked_add(micros)?;
+    Some(if is_negative { -total } else { total })
+}
+
+/// `HOURS` to `HOUR`, in upper case; `None` if it is no unit.
+fn singular(unit: &str) -> Option<&'static str> {
+    let upper = unit.to_ascii_uppercase();
+    let name = upper.strip_suffix('S').unwrap_or(&upper);
+    let names = YEAR_MONTH_UNITS
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(DAY_TIME_UNITS.iter().map(|(name, _)| *name));
+    names.into_iter().find(|known| *known == name)
+}
+
+fn malformed(written: &str, span: Span) -> Error {
+    Error::invalid(format!("not an interval. value=`{written}`"))
+        .with_condition("INVALID_INTERVAL_FORMAT")
+        .with_span(span)
+}
+
+fn mixed(span: Span) -> Error {
+    syntax_error(
+        "an interval literal cannot mix years or months with smaller units",
+        span,
+    )
+}

@@ -1,0 +1,176 @@
+//! `FROM`: tables, streams, subqueries, joins, generators, and the watermarks declared on them.
+
+use super::{Lowering, Plan, aliased, condition, values};
+use crate::error::{Error, Result, Span};
+use crate::expr::{Ast, AstKind};
+use crate::plan::JoinType;
+use crate::plan::builder::{self, EventTimeColumn};
+use crate::sql::ast::{
+    Ident, LateralView, ObjectName, RelationAlias, RelationAst, StreamClause, WatermarkClause,
+};
+
+/// What the columns of a subquery without alias are qualified with: Spark's own name, which nobody writes.
+const NAMELESS: &str = "__auto_generated_subquery_name";
+
+impl Lowering<'_> {
+    /// The relations of `FROM`, each with each; without any, one row without columns.
+    pub(super) fn from(&mut self, relations: &[RelationAst]) -> Result<Plan> {
+        let Some((first, others)) = relations.split_first() else {
+            return Ok(values::one_row());
+        };
+        let mut plan = self.relation(first)?;
+        for other in others {
+            let right = self.relation(other)?;
+            plan = builder::join(
+                &plan,
+                &right,
+                JoinType::Inner,
+                &builder::JoinCondition::None,
+            )?;
+        }
+        Ok(plan)
+    }
+
+    pub(super) fn relation(&mut self, relation: &RelationAst) -> Result<Plan> {
+        match relation {
+            RelationAst::Table {
+                name,
+                stream,
+                watermark,
+                alias,
+                span,
+            } => {
+                let plan = self.table(name, stream.as_ref())?;
+                let plan = match name.parts.last() {
+                    Some(own) => builder::alias(&plan, own),
+                    None => plan,
+                };
+                finished(plan, watermark.as_ref(), alias.as_ref())
+                    .map_err(|error| error.with_span(*span))
+            }
+            RelationAst::Subquery {
+                query,
+                watermark,
+                alias,
+            } => {
+                let plan = builder::alias(&self.query(query)?, NAMELESS);
+                finished(plan, watermark.as_ref(), alias.as_ref())
+            }
+            RelationAst::Values { values, alias } => {
+                finished(values::plan(values)?, None, alias.as_ref())
+            }
+            RelationAst::Function {
+                call,
+                watermark,
+                alias,
+            } => finished(table_function(call)?, watermark.as_ref(), alias.as_ref()),
+            RelationAst::Join {
+                left,
+                right,
+                join_type,
+                condition: on,
+                span,
+            } => {
+                let left = self.relation(left)?;
+                let right = self.relation(right)?;
+                builder::join(&left, &right, *join_type, &condition(on))
+                    .map_err(|error| error.with_span(*span))
+            }
+            RelationAst::Lateral { input, view } => generated(&self.relation(input)?, view),
+            RelationAst::Aliased {
+                input,
+                watermark,
+                alias,
+            } => finished(self.relation(input)?, watermark.as_ref(), alias.as_ref()),
+        }
+    }
+
+    fn table(&self, name: &ObjectName, stream: Option<&StreamClause>) -> Result<Plan> {
+        let found = match stream {
+            Some(stream) => self.relations.stream(
+                &name.parts,
+                &stream.options,
+                stream.identified_by.as_deref(),
+            ),
+            None => match self.common_table_expression(name) {
+                Some(plan) => return Ok(plan),
+                None => self.relations.table(&name.parts),
+            },
+        };
+        found.map_err(|error| error.with_span(name.span))
+    }
+
+    fn common_table_expression(&self, name: &ObjectName) -> Option<Plan> {
+        let [name] = name.parts.as_slice() else {
+            return None;
+        };
+        let mut inner_first = self.with.iter().rev();
+        let (_, plan) = inner_first.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        Some(Plan::clone(plan))
+    }
+}
+
+/// Declares event time and gives the alias, as far as they are there.
+fn finished(
+    plan: Plan,
+    watermark: Option<&WatermarkClause>,
+    alias: Option<&RelationAlias>,
+) -> Result<Plan> {
+    let plan = match watermark {
+        Some(clause) => watermarked(&plan, clause)?,
+        None => plan,
+    };
+    match alias {
+        Some(alias) => aliased(&plan, &alias.name, &alias.columns),
+        None => Ok(plan),
+    }
+}
+
+fn watermarked(input: &Plan, clause: &WatermarkClause) -> Result<Plan> {
+    let event_time = match &clause.event_time.kind {
+        AstKind::Name(parts) => EventTimeColumn::Name(parts.clone()),
+        AstKind::Alias(computed, names) => match names.as_slice() {
+            [name] => EventTimeColumn::Computed((**computed).clone(), name.clone()),
+            _ => return Err(unnamed(clause.event_time.span)),
+        },
+        _ => return Err(unnamed(clause.event_time.span)),
+    };
+    let delay = format!("{} milliseconds", clause.delay_ms);
+    builder::watermark(input, &event_time, &delay).map_err(|error| error.with_span(clause.span))
+}
+
+fn unnamed(span: Span) -> Error {
+    Error::invalid(
+        "an expression that is event time needs a name: WATERMARK expression AS name DELAY OF …",
+    )
+    .with_condition("REQUIRES_EXPLICIT_NAME_IN_WATERMARK_CLAUSE")
+    .with_span(span)
+}
+
+/// Appends the columns of a generator.
+pub(super) fn generated(input: &Plan, view: &LateralView) -> Result<Plan> {
+    let name = |ident: &Ident| ident.value.clone();
+    let view_of_builder = builder::LateralView {
+        generator: view.generator.clone(),
+        is_outer: view.is_outer,
+        name: view.name.as_ref().map(name),
+        columns: view.columns.iter().map(name).collect(),
+    };
+    builder::generate(input, &view_of_builder).map_err(|error| error.with_span(view.span))
+}
+
+/// `FROM range(10)`, `FROM explode(…)`.
+fn table_function(call: &Ast) -> Result<Plan> {
+    if let AstKind::Call(called) = &call.kind
+        && called.name == "range"
+    {
+        return values::range(called, call.span);
+    }
+    let view = builder::LateralView {
+        generator: call.clone(),
+        is_outer: false,
+        name: None,
+        columns: Vec::new(),
+    };
+    builder::generate(&values::one_row(), &view).map_err(|error| error.with_span(call.span))
+}

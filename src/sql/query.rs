@@ -1,0 +1,569 @@
+//! Queries: `WITH`, `SELECT`, set operations, `ORDER BY … LIMIT …`, and Spark's pipes (`|>`).
+
+use super::ast::{
+    Body, Cte, Ident, Organization, PipeOperator, QueryAst, Select, SelectItem, SetOperator, Values,
+};
+use super::parser::Parser;
+use super::token::TokenKind;
+use crate::error::Result;
+use crate::expr::{Ast, AstKind};
+use crate::plan::builder::{Grouping, SortItem};
+
+/// Words that are no alias unless they are quoted or follow `AS`.
+const NO_ALIAS: [&str; 61] = [
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "GROUP",
+    "HAVING",
+    "ORDER",
+    "LIMIT",
+    "OFFSET",
+    "UNION",
+    "EXCEPT",
+    "INTERSECT",
+    "MINUS",
+    "SETMINUS",
+    "JOIN",
+    "INNER",
+    "LEFT",
+    "RIGHT",
+    "FULL",
+    "CROSS",
+    "NATURAL",
+    "SEMI",
+    "ANTI",
+    "ASOF",
+    "ON",
+    "USING",
+    "LATERAL",
+    "WINDOW",
+    "QUALIFY",
+    "CLUSTER",
+    "DISTRIBUTE",
+    "SORT",
+    "PIVOT",
+    "UNPIVOT",
+    "TABLESAMPLE",
+    "MATCH_RECOGNIZE",
+    "IDENTIFIED",
+    "AS",
+    "WITH",
+    "AND",
+    "OR",
+    "NOT",
+    "IS",
+    "IN",
+    "LIKE",
+    "ILIKE",
+    "RLIKE",
+    "REGEXP",
+    "BETWEEN",
+    "DIV",
+    "THEN",
+    "WHEN",
+    "ELSE",
+    "END",
+    "ASC",
+    "DESC",
+    "NULLS",
+    "ESCAPE",
+    "DELAY",
+    "INSERT",
+    "COLLATE",
+    "FETCH",
+];
+
+/// Clauses of a query that we do not have, by the word they begin with.
+const UNSUPPORTED_CLAUSES: [(&str, &str); 7] = [
+    ("CLUSTER", "CLUSTER BY"),
+    ("DISTRIBUTE", "DISTRIBUTE BY"),
+    ("SORT", "SORT BY"),
+    ("WINDOW", "the WINDOW clause"),
+    ("QUALIFY", "QUALIFY"),
+    ("FETCH", "FETCH"),
+    ("MATCH_RECOGNIZE", "MATCH_RECOGNIZE"),
+];
+
+impl Parser<'_> {
+    /// A query with everything around it.
+    ///
+    /// # Errors
+    ///
+    /// Of grammar, and for what is known but not supported.
+    pub(super) fn query(&mut self) -> Result<QueryAst> {
+        self.nested(|parser| {
+            let start = parser.span();
+            let with = parser.with()?;
+            let body = parser.set_operations(SetOperator::Union)?;
+            let organization = parser.organization()?;
+            let mut query = QueryAst {
+                with,
+                body,
+                organization,
+                span: parser.span_from(start),
+            };
+            let mut links = 0;
+            while parser.is_symbol("|>") {
+                links += 1;
+                parser.check_height(links)?;
+                query = parser.pipe(query)?;
+            }
+            Ok(query)
+        })
+    }
+
+    /// Whether a query comes next.
+    pub(super) fn is_query(&self) -> bool {
+        self.is_one_of(&["SELECT", "WITH", "FROM", "VALUES", "TABLE"]) || self.is_subquery()
+    }
+
+    fn with(&mut self) -> Result<Vec<Cte>> {
+        if !self.eat("WITH") {
+            return Ok(Vec::new());
+        }
+        if self.is_keyword("RECURSIVE") && !self.is_keyword_at(1, "AS") {
+            return Err(self.unsupported("WITH RECURSIVE", self.span()));
+        }
+        self.comma_separated(|parser| {
+            let name = parser.identifier("the name of a common table expression")?;
+            let columns = parser.column_aliases()?;
+            parser.eat("AS");
+            parser.expect_symbol("(")?;
+            let query = parser.query()?;
+            parser.expect_symbol(")")?;
+            Ok(Cte {
+                name,
+                columns,
+                query,
+            })
+        })
+    }
+
+    /// `UNION` and `EXCEPT` from left to right; `INTERSECT` binds tighter.
+    fn set_operations(&mut self, loosest: SetOperator) -> Result<Body> {
+        let start = self.span();
+        let mut left = self.body_or_tighter(loosest)?;
+        let mut links = 0;
+        while let Some(operator) = self.set_operator(loosest) {
+            links += 1;
+            self.check_height(links)?;
+            let (is_all, by_name) = self.set_quantifiers()?;
+            let right = self.body_or_tighter(loosest)?;
+            left = Body::SetOperation {
+                operator,
+                is_all,
+                by_name,
+                left: Box::new(left),
+                right: Box::new(right),
+                span: self.span_from(start),
+            };
+        }
+        Ok(left)
+    }
+
+    fn body_or_tighter(&mut self, loosest: SetOperator) -> Result<Body> {
+        match loosest {
+            SetOperator::Intersect => self.body(),
+            SetOperator::Union | SetOperator::Except => self.set_operations(SetOperator::Intersect),
+        }
+    }
+
+    fn set_operator(&mut self, loosest: SetOperator) -> Option<SetOperator> {
+        let found = if self.is_keyword("UNION") {
+            SetOperator::Union
+        } else if self.is_one_of(&["EXCEPT", "MINUS", "SETMINUS"]) {
+            SetOperator::Except
+        } else if self.is_keyword("INTERSECT") {
+            SetOperator::Intersect
+        } else {
+            return None;
+        };
+        let fits = (found == SetOperator::Intersect) == (loosest == SetOperator::Intersect);
+        if fits {
+            self.skip(1);
+        }
+        fits.then_some(found)
+    }
+
+    /// `[ALL | DISTINCT] [BY NAME]`: whether all, whether by name.
+    fn set_quantifiers(&mut self) -> Result<(bool, bool)> {
+        let is_all = self.eat("ALL");
+        if !is_all {
+            self.eat("DISTINCT");
+        }
+        let by_name = self.eat("BY");
+        if by_name {
+            self.expect("NAME")?;
+        }
+        Ok((is_all, by_name))
+    }
+
+    fn body(&mut self) -> Result<Body> {
+        if self.is_keyword("SELECT") {
+            return Ok(Body::Select(Box::new(self.select()?)));
+        }
+        if self.is_keyword("FROM") {
+            return self.from_first();
+        }
+        if self.is_keyword("VALUES") {
+            return Ok(Body::Values(self.values()?));
+        }
+        if self.eat("TABLE") {
+            return Ok(Body::Relations(vec![self.relation()?]));
+        }
+        if self.is_symbol("(") {
+            self.skip(1);
+            let query = self.query()?;
+            self.expect_symbol(")")?;
+            return Ok(Body::Query(Box::new(query)));
+        }
+        Err(self.unexpected("a query (SELECT, FROM, VALUES, TABLE or WITH)"))
+    }
+
+    /// `FROM t`, before a pipe or `SELECT`.
+    fn from_first(&mut self) -> Result<Body> {
+        let start = self.span();
+        let from = self.from()?;
+        if !self.is_keyword("SELECT") {
+            if self.is_keyword("INSERT") {
+                return Err(self.unsupported("FROM … INSERT", self.span()));
+            }
+            return Ok(Body::Relations(from));
+        }
+        let mut select = self.select()?;
+        if !select.from.is_empty() {
+            return Err(self.unsupported("a second FROM", select.span));
+        }
+        select.from = from;
+        select.span = self.span_from(start);
+        Ok(Body::Select(Box::new(select)))
+    }
+
+    /// `VALUES (1, 2), (3, 4)`; a row of one value needs no parentheses.
+    pub(super) fn values(&mut self) -> Result<Values> {
+        let start = self.span();
+        self.expect("VALUES")?;
+        let rows = self.comma_separated(|parser| {
+            let row = parser.expression()?;
+            Ok(match row.kind {
+                AstKind::Call(called) if called.name == "struct" => called.arguments,
+                kind => vec![Ast {
+                    kind,
+                    span: row.span,
+                }],
+            })
+        })?;
+        Ok(Values {
+            rows,
+            span: self.span_from(start),
+        })
+    }
+
+    fn select(&mut self) -> Result<Select> {
+        let start = self.span();
+        self.expect("SELECT")?;
+        let is_distinct = self.set_quantifier();
+        if self.is_keyword("TRANSFORM") && self.is_symbol_at(1, "(") && self.is_transform() {
+            return Err(self.unsupported("SELECT TRANSFORM", self.span()));
+        }
+        let items = self.select_items()?;
+        let from = if self.is_keyword("FROM") {
+            self.from()?
+        } else {
+            Vec::new()
+        };
+        let lateral_views = self.lateral_views()?;
+        let filter = self.clause("WHERE")?;
+        let group_by = self.group_by()?;
+        let having = self.clause("HAVING")?;
+        self.refuse_clauses()?;
+        Ok(Select {
+            is_distinct,
+            items,
+            from,
+            lateral_views,
+            filter,
+            group_by,
+            having,
+            span: self.span_from(start),
+        })
+    }
+
+    /// Whether the `TRANSFORM(…)` that comes next is Hive's script, and not the function of arrays.
+    fn is_transform(&self) -> bool {
+        let mut ahead = 1;
+        let mut open = 0_usize;
+        loop {
+            match self.peek_at(ahead).kind {
+                TokenKind::Symbol("(") => open += 1,
+                TokenKind::Symbol(")") => open = open.saturating_sub(1),
+                TokenKind::End => return false,
+                _ => {}
+            }
+            ahead += 1;
+            if open == 0 {
+                return self.is_keyword_at(ahead, "USING");
+            }
+        }
+    }
+
+    /// `[ALL | DISTINCT]`: whether distinct.
+    fn set_quantifier(&mut self) -> bool {
+        let is_distinct = self.eat("DISTINCT");
+        if !is_distinct && !self.is_symbol_at(1, ",") && !self.is_keyword_at(1, "FROM") {
+            self.eat("ALL");
+        }
+        is_distinct
+    }
+
+    fn select_items(&mut self) -> Result<Vec<SelectItem>> {
+        self.comma_separated(|parser| {
+            let item = parser.aliased_expression()?;
+            let is_star = matches!(item.kind, AstKind::Star(_));
+            if is_star && parser.is_keyword("EXCEPT") && parser.is_symbol_at(1, "(") {
+                if !parser.is_subquery_at(1) {
+                    parser.skip(1);
+                    let columns = parser.parenthesized(|parser| parser.identifier("a column"))?;
+                    return Ok(SelectItem::StarExcept(item, columns));
+                }
+            }
+            Ok(SelectItem::Expr(item))
+        })
+    }
+
+    /// An expression behind a keyword, if it is there.
+    fn clause(&mut self, keyword: &str) -> Result<Option<Ast>> {
+        if !self.eat(keyword) {
+            return Ok(None);
+        }
+        self.expression().map(Some)
+    }
+
+    fn refuse_clauses(&self) -> Result<()> {
+        let found = UNSUPPORTED_CLAUSES
+            .iter()
+            .find(|(keyword, _)| self.is_keyword(keyword));
+        found.map_or(Ok(()), |(_, clause)| {
+            Err(self.unsupported(clause, self.span()))
+        })
+    }
+
+    /// `GROUP BY …`; `GROUP BY ALL` is the name `all` for the builder.
+    fn group_by(&mut self) -> Result<Option<Vec<Grouping>>> {
+        if !self.eat_all(&["GROUP", "BY"]) {
+            return Ok(None);
+        }
+        let start = self.span();
+        let mut items = self.comma_separated(Parser::grouping)?;
+        let is_cube = self.are_keywords(&["WITH", "CUBE"]);
+        if is_cube || self.are_keywords(&["WITH", "ROLLUP"]) {
+            self.skip(2);
+            let keys = items.into_iter().map(|item| match item {
+                Grouping::Key(key) => Ok(vec![key]),
+                Grouping::Rollup(_) | Grouping::Cube(_) | Grouping::Sets(_) => {
+                    let what = "WITH ROLLUP or WITH CUBE behind grouping sets";
+                    Err(self.unsupported(what, self.span_from(start)))
+                }
+            });
+            let keys = keys.collect::<Result<Vec<_>>>()?;
+            items = vec![if is_cube {
+                Grouping::Cube(keys)
+            } else {
+                Grouping::Rollup(keys)
+            }];
+        } else if self.is_keyword("GROUPING") {
+            return Err(self.unsupported("GROUPING SETS behind a list of columns", self.span()));
+        }
+        Ok(Some(items))
+    }
+
+    /// A key, `ROLLUP (…)`, `CUBE (…)` or `GROUPING SETS (…)`.
+    fn grouping(&mut self) -> Result<Grouping> {
+        let is_called = self.is_symbol_at(1, "(");
+        if is_called && self.eat("ROLLUP") {
+            return self
+                .parenthesized(Parser::grouping_set)
+                .map(Grouping::Rollup);
+        }
+        if is_called && self.eat("CUBE") {
+            return self.parenthesized(Parser::grouping_set).map(Grouping::Cube);
+        }
+        if self.eat_all(&["GROUPING", "SETS"]) {
+            return self.parenthesized(Parser::grouping_set).map(Grouping::Sets);
+        }
+        self.expression().map(Grouping::Key)
+    }
+
+    /// `a`, `(a, b)` or `()`.
+    fn grouping_set(&mut self) -> Result<Vec<Ast>> {
+        let is_bracketed = self.is_symbol("(");
+        if is_bracketed && self.is_symbol_at(1, ")") {
+            self.skip(2);
+            return Ok(Vec::new());
+        }
+        let element = self.expression()?;
+        Ok(match element.kind {
+            AstKind::Call(called) if is_bracketed && called.name == "struct" => called.arguments,
+            _ => vec![element],
+        })
+    }
+
+    /// `[ORDER BY …] [LIMIT …] [OFFSET …]`.
+    pub(super) fn organization(&mut self) -> Result<Organization> {
+        let mut organization = Organization::default();
+        self.refuse_clauses()?;
+        if self.eat_all(&["ORDER", "BY"]) {
+            organization.order_by = self.comma_separated(Parser::sort_item)?;
+        }
+        self.refuse_clauses()?;
+        if self.eat("LIMIT") && !self.eat("ALL") {
+            organization.limit = Some(self.expression()?);
+        }
+        if self.eat("OFFSET") {
+            organization.offset = Some(self.expression()?);
+        }
+        Ok(organization)
+    }
+
+    /// `expression [ASC | DESC] [NULLS FIRST | LAST]`.
+    pub(super) fn sort_item(&mut self) -> Result<SortItem> {
+        let expr = self.expression()?;
+        let is_descending = self.eat("DESC");
+        if !is_descending {
+            self.eat("ASC");
+        }
+        let nulls_first = if self.eat_all(&["NULLS", "FIRST"]) {
+            Some(true)
+        } else if self.eat_all(&["NULLS", "LAST"]) {
+            Some(false)
+        } else {
+            None
+        };
+        Ok(SortItem {
+            expr,
+            is_descending,
+            nulls_first,
+        })
+    }
+
+    /// Whether an alias without `AS` comes next.
+    pub(super) fn is_alias(&self) -> bool {
+        self.is_alias_at(0)
+    }
+
+    /// Whether the token `ahead` can be an alias without `AS`.
+    pub(super) fn is_alias_at(&self, ahead: usize) -> bool {
+        match &self.peek_at(ahead).kind {
+            TokenKind::Quoted(_) => true,
+            TokenKind::Word(word) => !NO_ALIAS.iter().any(|no| word.eq_ignore_ascii_case(no)),
+            _ => false,
+        }
+    }
+
+    /// `(a, b)` behind a name, if it is there.
+    pub(super) fn column_aliases(&mut self) -> Result<Vec<Ident>> {
+        if !self.is_symbol("(") {
+            return Ok(Vec::new());
+        }
+        self.parenthesized(|parser| parser.identifier("the name of a column"))
+    }
+
+    /// `|> operator`.
+    fn pipe(&mut self, input: QueryAst) -> Result<QueryAst> {
+        let start = input.span;
+        self.expect_symbol("|>")?;
+        let operator = self.pipe_operator()?;
+        let span = self.span_from(start);
+        Ok(QueryAst {
+            with: Vec::new(),
+            body: Body::Pipe {
+                input: Box::new(input),
+                operator,
+                span,
+            },
+            organization: Organization::default(),
+            span,
+        })
+    }
+
+    fn pipe_operator(&mut self) -> Result<PipeOperator> {
+        if self.eat("WHERE") {
+            return self.expression().map(PipeOperator::Where);
+        }
+        if self.eat("SELECT") {
+            let is_distinct = self.set_quantifier();
+            let items = self.select_items()?;
+            return Ok(PipeOperator::Select { is_distinct, items });
+        }
+        if self.eat("EXTEND") {
+            return self
+                .comma_separated(Parser::aliased_expression)
+                .map(PipeOperator::Extend);
+        }
+        if self.eat("SET") {
+            return self
+                .comma_separated(Parser::assignment)
+                .map(PipeOperator::Set);
+        }
+        if self.eat("DROP") {
+            return self
+                .comma_separated(|parser| parser.identifier("a column"))
+                .map(PipeOperator::Drop);
+        }
+        if self.eat("AS") {
+            return self.identifier("an alias").map(PipeOperator::As);
+        }
+        if self.eat("AGGREGATE") {
+            return self.pipe_aggregate();
+        }
+        if self.is_one_of(&["ORDER", "LIMIT", "OFFSET"]) {
+            return self.organization().map(PipeOperator::Organize);
+        }
+        if let Some(operator) = self
+            .set_operator(SetOperator::Union)
+            .or_else(|| self.set_operator(SetOperator::Intersect))
+        {
+            let (is_all, by_name) = self.set_quantifiers()?;
+            let right = Box::new(self.body()?);
+            return Ok(PipeOperator::SetOperation {
+                operator,
+                is_all,
+                by_name,
+                right,
+            });
+        }
+        if let Some((join_type, is_natural)) = self.join_type()? {
+            let (right, condition) = self.join_right(join_type, is_natural)?;
+            return Ok(PipeOperator::Join {
+                right,
+                join_type,
+                condition,
+            });
+        }
+        if self.is_one_of(&["PIVOT", "UNPIVOT", "TABLESAMPLE", "WINDOW"]) {
+            return Err(self.unsupported("this operator behind `|>`", self.span()));
+        }
+        Err(self.unexpected("an operator behind `|>`, such as WHERE, SELECT or AGGREGATE"))
+    }
+
+    fn assignment(&mut self) -> Result<(Ident, Ast)> {
+        let column = self.identifier("a column")?;
+        self.expect_symbol("=")?;
+        Ok((column, self.expression()?))
+    }
+
+    fn pipe_aggregate(&mut self) -> Result<PipeOperator> {
+        let aggregates = if self.is_keyword("GROUP") {
+            Vec::new()
+        } else {
+            self.comma_separated(Parser::aliased_expression)?
+        };
+        let keys = if self.eat_all(&["GROUP", "BY"]) {
+            self.comma_separated(Parser::aliased_expression)?
+        } else {
+            Vec::new()
+        };
+        Ok(PipeOperator::Aggregate { aggregates, keys })
+    }
+}

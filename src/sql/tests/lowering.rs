@@ -1,0 +1,238 @@
+use super::*;
+use crate::plan::builder;
+use crate::plan::{LogicalPlan, Relation};
+use crate::source::SourceFactory;
+use crate::source::memory::MemoryStream;
+use crate::types::parse_ddl_schema;
+use arrow::datatypes::DataType;
+use arrow::record_batch::RecordBatch;
+use insta::assert_snapshot;
+
+/// Tables, sources and views by name.
+#[derive(Default)]
+struct Names {
+    plans: BTreeMap<String, Arc<LogicalPlan>>,
+    streams: BTreeMap<String, Arc<LogicalPlan>>,
+}
+
+impl Names {
+    fn with(tables: &[(&str, &str)], streams: &[(&str, &str)]) -> Names {
+        let mut names = Names::default();
+        for (name, schema) in tables {
+            names.add_table(name, schema);
+        }
+        for (name, schema) in streams {
+            names.add_stream(name, schema);
+        }
+        names
+    }
+
+    fn add_table(&mut self, name: &str, ddl: &str) {
+        let schema = Arc::new(parse_ddl_schema(ddl).unwrap());
+        let rows = Relation::Rows(Arc::new(vec![RecordBatch::new_empty(Arc::clone(&schema))]));
+        self.plans
+            .insert(name.to_owned(), builder::scan(rows, &schema));
+    }
+
+    fn add_stream(&mut self, name: &str, ddl: &str) {
+        let schema = Arc::new(parse_ddl_schema(ddl).unwrap());
+        let factory: Arc<dyn SourceFactory> = Arc::new(MemoryStream::new(Arc::clone(&schema)));
+        let source = Relation::Source {
+            factory,
+            is_streaming: true,
+            name: None,
+        };
+        let plan = builder::scan(source, &schema);
+        self.streams.insert(name.to_owned(), plan);
+    }
+
+    fn plan(&self, sql: &str) -> Result<Arc<LogicalPlan>> {
+        lower_query(&parse_query(sql)?, self)
+    }
+
+    /// The columns of a query.
+    fn columns(&self, sql: &str) -> String {
+        match self.plan(sql) {
+            Ok(plan) => simple_string(&DataType::Struct(plan.schema.to_arrow().fields().clone())),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn refused(&self, sql: &str) -> String {
+        self.plan(sql).unwrap_err().to_string()
+    }
+}
+
+impl Relations for Names {
+    fn table(&self, name: &[String]) -> Result<Arc<LogicalPlan>> {
+        let found = self.plans.get(&name.join("."));
+        found.cloned().ok_or_else(|| {
+            Error::invalid(format!(
+                "the table or view `{}` cannot be found",
+                name.join(".")
+            ))
+            .with_condition("TABLE_OR_VIEW_NOT_FOUND")
+        })
+    }
+
+    fn stream(
+        &self,
+        name: &[String],
+        _options: &BTreeMap<String, String>,
+        _identified_by: Option<&str>,
+    ) -> Result<Arc<LogicalPlan>> {
+        match self.streams.get(&name.join(".")) {
+            Some(stream) => Ok(Arc::clone(stream)),
+            None => self.table(name),
+        }
+    }
+}
+
+fn names() -> Names {
+    Names::with(
+        &[
+            ("t", "a INT, b STRING, l ARRAY<INT>"),
+            ("s", "a INT, c DOUBLE"),
+        ],
+        &[("e", "ts TIMESTAMP, k STRING, v BIGINT")],
+    )
+}
+
+#[test]
+fn queries_have_the_columns_of_spark() {
+    let names = names();
+    let written = [
+        "SELECT 1, 'x' AS y",
+        "SELECT *, b AS c FROM t",
+        "SELECT t.* FROM t x JOIN t ON false",
+        "SELECT * EXCEPT (b), x.l FROM t x",
+        "SELECT * FROM (SELECT a, b FROM t) AS q(x, y)",
+        "WITH q AS (SELECT a FROM t), r (z) AS (SELECT a FROM q) SELECT r.z, q.a FROM q, r",
+        "WITH t AS (SELECT c FROM s) SELECT * FROM t",
+        "SELECT a FROM t UNION ALL SELECT c FROM s",
+        "SELECT a, b FROM t UNION ALL BY NAME SELECT b, a FROM t",
+        "SELECT * FROM VALUES (1, NULL), (2, 'x') AS v(n, m)",
+        "VALUES (1), (2.5)",
+        "SELECT id FROM range(3) r",
+        "SELECT b, x FROM t LATERAL VIEW explode(l) q AS x",
+        "SELECT q.x FROM t, LATERAL explode(l) AS q(x)",
+        "FROM t |> SELECT a, b |> EXTEND a AS c |> SET b = 1 |> DROP a |> AS q |> SELECT q.*",
+        "FROM STREAM e |> AS q |> SELECT q.k |> LIMIT 2",
+        "TABLE s",
+    ];
+    let all: Vec<String> = written.iter().map(|sql| names.columns(sql)).collect();
+    assert_snapshot!(all.join("\n"), @"
+        struct<1:int,y:string>
+        struct<a:int,b:string,l:array<int>,c:string>
+        struct<a:int,b:string,l:array<int>>
+        struct<a:int,l:array<int>,l:array<int>>
+        struct<x:int,y:string>
+        struct<z:int,a:int>
+        struct<c:double>
+        struct<a:double>
+        struct<a:int,b:string>
+        struct<n:int,m:string>
+        struct<col1:decimal(11,1)>
+        struct<id:bigint>
+        struct<b:string,x:int>
+        struct<x:int>
+        struct<b:int,c:int>
+        struct<k:string>
+        struct<a:int,c:double>
+    ");
+}
+
+#[test]
+fn a_watermark_is_on_its_column_and_survives_an_alias() {
+    let sql = "SELECT q.ts, q.k FROM STREAM e WATERMARK ts DELAY OF INTERVAL 10 SECONDS AS q";
+    let plan = names().plan(sql).unwrap();
+    assert!(plan.is_streaming());
+    let delays: Vec<Option<i64>> = plan
+        .schema
+        .columns
+        .iter()
+        .map(|column| column.event_time.as_ref().map(|time| time.delay_ms))
+        .collect();
+    assert_eq!(delays, [Some(10_000), None]);
+}
+
+#[test]
+fn a_watermark_may_compute_its_column() {
+    let sql =
+        "SELECT * FROM STREAM(e) WATERMARK CAST(k AS TIMESTAMP) AS t DELAY OF INTERVAL 1 MINUTE";
+    assert_eq!(
+        names().columns(sql),
+        "struct<t:timestamp,ts:timestamp,k:string,v:bigint>"
+    );
+}
+
+#[test]
+fn errors_of_resolution_point_into_the_text() {
+    let names = names();
+    assert_snapshot!(names.refused("SELECT a,\n  nope FROM t"), @"
+        [UNRESOLVED_COLUMN.WITH_SUGGESTION] a column, variable, or function parameter with name `nope` cannot be resolved. Did you mean one of the following? [`a`, `b`, `l`]; line 2 column 3
+          |
+        2 |   nope FROM t
+          |   ^^^^
+    ");
+    assert_snapshot!(names.refused("SELECT a FROM (SELECT x.a FROM nowhere x)"), @"
+        [TABLE_OR_VIEW_NOT_FOUND] the table or view `nowhere` cannot be found; line 1 column 32
+          |
+        1 | SELECT a FROM (SELECT x.a FROM nowhere x)
+          |                                ^^^^^^^
+    ");
+    assert_snapshot!(names.refused("SELECT t.a FROM (SELECT * FROM t)"), @"
+        [UNRESOLVED_COLUMN.WITH_SUGGESTION] a column, variable, or function parameter with name `t`.`a` cannot be resolved. Did you mean one of the following? [`__auto_generated_subquery_name`.`a`, `__auto_generated_subquery_name`.`b`, `__auto_generated_subquery_name`.`l`]; line 1 column 8
+          |
+        1 | SELECT t.a FROM (SELECT * FROM t)
+          |        ^^^
+    ");
+    assert_snapshot!(names.refused("SELECT a FROM t LIMIT -1"), @"
+        [INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE] a number of rows is not negative. value=`-1`; line 1 column 23
+          |
+        1 | SELECT a FROM t LIMIT -1
+          |                       ^^
+    ");
+    assert_snapshot!(names.refused("SELECT a FROM t UNION SELECT a, c FROM s"), @"
+        [NUM_COLUMNS_MISMATCH] UNION can only be performed on inputs with the same number of columns, but the first input has 1 columns and the second input has 2 columns; line 1 column 1
+          |
+        1 | SELECT a FROM t UNION SELECT a, c FROM s
+          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    ");
+    assert_snapshot!(names.refused("SELECT * EXCEPT (z) FROM t"), @"
+        [UNRESOLVED_COLUMN.WITH_SUGGESTION] a column with name `z` cannot be resolved. The columns are [`a`, `b`, `l`]; line 1 column 18
+          |
+        1 | SELECT * EXCEPT (z) FROM t
+          |                  ^
+    ");
+    assert_snapshot!(names.refused("SELECT * FROM t AS q(x)"), @"
+        [ASSIGNMENT_ARITY_MISMATCH] the number of column aliases does not match the number of columns. Number of column aliases: 1; number of columns: 3; line 1 column 22
+          |
+        1 | SELECT * FROM t AS q(x)
+          |                      ^
+    ");
+    assert_snapshot!(names.refused("VALUES (1, 2), (3)"), @"
+        [INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH] all rows of an inline table have the same number of columns. expected=`2`, found=`1`; line 1 column 16
+          |
+        1 | VALUES (1, 2), (3)
+          |                ^^^
+    ");
+    assert_snapshot!(names.refused("SELECT k FROM STREAM e WATERMARK CAST(k AS TIMESTAMP) DELAY OF INTERVAL 1 DAY"), @"
+        [REQUIRES_EXPLICIT_NAME_IN_WATERMARK_CLAUSE] an expression that is event time needs a name: WATERMARK expression AS name DELAY OF …; line 1 column 34
+          |
+        1 | SELECT k FROM STREAM e WATERMARK CAST(k AS TIMESTAMP) DELAY OF INTERVAL 1 DAY
+          |                                  ^^^^^^^^^^^^^^^^^^^^
+    ");
+    assert_snapshot!(names.refused("SELECT k FROM STREAM e WATERMARK v DELAY OF INTERVAL 1 DAY"), @r#"
+        [EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE] the event time `v` has the invalid type "BIGINT", but expected "TIMESTAMP"; line 1 column 24
+          |
+        1 | SELECT k FROM STREAM e WATERMARK v DELAY OF INTERVAL 1 DAY
+          |                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    "#);
+    assert_snapshot!(names.refused("SELECT k FROM STREAM e WATERMARK ts DELAY OF INTERVAL -1 DAY"), @"
+        requirement failed: delay threshold (-86400000 milliseconds) should not be negative; line 1 column 24
+          |
+        1 | SELECT k FROM STREAM e WATERMARK ts DELAY OF INTERVAL -1 DAY
+          |                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    ");
+}
