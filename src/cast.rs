@@ -17,7 +17,7 @@ mod tests;
 pub(crate) mod text;
 pub(crate) mod zone;
 
-pub(crate) use datetime::{parse_date, parse_timestamp};
+pub(crate) use datetime::{parse_date, parse_timestamp, parse_timestamp_ntz};
 pub(crate) use decimal::{decimal_to_double, double_to_decimal, rescale};
 pub(crate) use failure::{decimal_overflow, invalid_input, overflow};
 

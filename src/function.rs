@@ -7,7 +7,9 @@
 //! A kernel gets arguments of exactly the types its `resolve` asked for, and gives an array of exactly the type that
 //! `resolve` promised.
 
+mod aggregate;
 pub mod registry;
+mod signature;
 pub mod window;
 
 use crate::batch::BatchContext;

@@ -17,9 +17,9 @@
 
 mod carrier;
 
-pub(crate) use carrier::{CAST, Carried, LAMBDA, SQL, TRY_CAST, carried};
+pub(crate) use carrier::{CAST, Carried, LAMBDA, SQL, TRY_CAST, carried, sort_key};
 
-use carrier::carry;
+use carrier::{ASC_NULLS_LAST, DESC, DESC_NULLS_FIRST, carry};
 use polars::prelude::{Expr, lit};
 
 /// Any function of the registry, by the name it has in SQL. Whether it exists and takes these arguments is looked at when the
@@ -226,4 +226,25 @@ pub fn date_trunc(unit: &str, time: Expr) -> Expr {
 /// `input BETWEEN lower AND upper`, both inclusive.
 pub fn between(input: Expr, lower: Expr, upper: Expr) -> Expr {
     call("between", [input, lower, upper])
+}
+
+/// As a key of `order_by`: descending, nulls last.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::desc;
+/// let keys = [desc(col("n")), col("campaign")];
+/// ```
+pub fn desc(key: Expr) -> Expr {
+    carry(DESC, &[key], false)
+}
+
+/// As a key of `order_by`: descending, nulls first.
+pub fn desc_nulls_first(key: Expr) -> Expr {
+    carry(DESC_NULLS_FIRST, &[key], false)
+}
+
+/// As a key of `order_by`: ascending, nulls last. Ascending with nulls first is what a key is without any of these.
+pub fn asc_nulls_last(key: Expr) -> Expr {
+    carry(ASC_NULLS_LAST, &[key], false)
 }

@@ -40,3 +40,5 @@ pub mod types;
 pub mod cli;
 
 pub use error::{Error, ErrorKind, Result};
+pub use frame::StreamFrame;
+pub use session::Session;

@@ -1,5 +1,219 @@
-//! (being written)
+//! [`Session`]: where a program starts. It holds settings, names ([`Catalog`]) and the queries that run.
+//!
+//! - [`Session::read`] and [`Session::read_stream`] make frames of formats and options ([`reader`](DataStreamReader)).
+//!
+//! A session is a handle: clones share everything.
 
+mod reader;
 mod settings;
 
+pub use reader::{DataStreamReader, IntoSchema};
 pub use settings::Settings;
+
+use crate::catalog::{Catalog, CatalogEntry};
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Error, Result};
+use crate::frame::StreamFrame;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// A session. Clones are the same session.
+///
+/// ```
+/// use tidemill::Session;
+///
+/// let session = Session::builder().time_zone("Europe/Berlin").state_partitions(4).build()?;
+/// let frame = session.read_stream().format("rate").load();
+/// assert_eq!(frame.columns()?, ["timestamp", "value"]);
+/// # Ok::<(), tidemill::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Session {
+    shared: Arc<Shared>,
+}
+
+/// What the clones of a session share.
+struct Shared {
+    settings: RwLock<Settings>,
+    catalog: RwLock<Catalog>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Session {
+    /// A session with default settings.
+    pub fn new() -> Session {
+        Session::with(Settings::default(), Arc::new(SystemClock::new()))
+    }
+
+    /// Describes a session.
+    pub fn builder() -> SessionBuilder {
+        SessionBuilder::default()
+    }
+
+    fn with(settings: Settings, clock: Arc<dyn Clock>) -> Session {
+        Session {
+            shared: Arc::new(Shared {
+                settings: RwLock::new(settings),
+                catalog: RwLock::default(),
+                clock,
+            }),
+        }
+    }
+
+    /// The settings as they are now. A query keeps those it was started with.
+    pub fn settings(&self) -> Settings {
+        self.shared
+            .settings
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Sets one of Spark's configuration keys, as `SET key = value`.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`: an unknown key (with the nearest known one), or a value that it cannot have.
+    pub fn set(&self, key: &str, value: &str) -> Result<()> {
+        self.change_settings(|settings| settings.set(key, value))
+    }
+
+    fn change_settings(&self, change: impl FnOnce(&mut Settings) -> Result<()>) -> Result<()> {
+        let mut settings = self
+            .shared
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        change(&mut settings)
+    }
+
+    /// Reads tables: once, when a query starts or [`StreamFrame::collect`] is called.
+    pub fn read(&self) -> DataStreamReader {
+        DataStreamReader::new(self, false)
+    }
+
+    /// Reads streams.
+    pub fn read_stream(&self) -> DataStreamReader {
+        DataStreamReader::new(self, true)
+    }
+
+    /// A static frame of rows that the program has: a polars `DataFrame` or `LazyFrame`.
+    pub fn frame(&self, rows: impl Into<StreamFrame>) -> StreamFrame {
+        rows.into().in_session(self)
+    }
+
+    /// Gives a frame a name that SQL finds, replacing what had it.
+    ///
+    /// # Errors
+    ///
+    /// The error that the frame holds.
+    pub fn create_temp_view(&self, name: &str, frame: &StreamFrame) -> Result<()> {
+        let plan = Arc::clone(frame.plan()?);
+        self.catalog_mut().put(name, CatalogEntry::View(plan));
+        Ok(())
+    }
+
+    /// Takes a name away; whether there was one. Queries that use it go on.
+    pub fn drop_temp_view(&self, name: &str) -> bool {
+        self.catalog_mut().remove(name).is_some()
+    }
+
+    /// The names of the catalog, in order.
+    pub fn table_names(&self) -> Vec<String> {
+        self.catalog().names().map(str::to_owned).collect()
+    }
+
+    /// Where time comes from.
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+
+    fn catalog(&self) -> RwLockReadGuard<'_, Catalog> {
+        self.shared
+            .catalog
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn catalog_mut(&self) -> RwLockWriteGuard<'_, Catalog> {
+        self.shared
+            .catalog
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Session {
+    fn default() -> Session {
+        Session::new()
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("tables", &self.table_names())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Describes a session; [`SessionBuilder::build`] makes it.
+#[derive(Debug, Default)]
+#[must_use = "the session is made by build"]
+pub struct SessionBuilder {
+    settings: Settings,
+    clock: Option<Arc<dyn Clock>>,
+    error: Option<Error>,
+}
+
+impl SessionBuilder {
+    /// What text without a zone means and how times are written: an IANA name, or an offset such as `+02:00`. Default `UTC`.
+    pub fn time_zone(self, zone: &str) -> SessionBuilder {
+        self.config("spark.sql.session.timeZone", zone)
+    }
+
+    /// Into how many partitions the state of a new query is cut, 1 to 256. Default: the number of cores.
+    pub fn state_partitions(self, partitions: usize) -> SessionBuilder {
+        self.config("spark.sql.shuffle.partitions", partitions)
+    }
+
+    /// Where queries without an own location keep their checkpoint, each in a folder of its name.
+    pub fn checkpoint_root(mut self, root: impl Into<PathBuf>) -> SessionBuilder {
+        self.settings.checkpoint_root = Some(root.into());
+        self
+    }
+
+    /// Where streaming tables and materialized views live. Default `warehouse`.
+    pub fn warehouse(mut self, warehouse: impl Into<PathBuf>) -> SessionBuilder {
+        self.settings.warehouse = warehouse.into();
+        self
+    }
+
+    /// Any setting, by Spark's key.
+    pub fn config(mut self, key: &str, value: impl ToString) -> SessionBuilder {
+        if let Err(error) = self.settings.set(key, &value.to_string()) {
+            self.error.get_or_insert(error);
+        }
+        self
+    }
+
+    /// Where time comes from. Default: the machine.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> SessionBuilder {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The session.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`: the first setting that is unknown or has a bad value.
+    pub fn build(self) -> Result<Session> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        Ok(Session::with(self.settings, clock))
+    }
+}

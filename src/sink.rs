@@ -7,6 +7,7 @@
 //! 3. When it returns, the rows are as durable as the sink makes them. Only then is the batch committed.
 
 pub mod foreach_batch;
+pub mod kafka;
 pub mod memory;
 pub mod noop;
 pub mod registry;

@@ -20,7 +20,7 @@ mod string;
 mod temporal;
 
 use crate::arrow_bridge::from_polars_type;
-use crate::error::{Error, Result, Span};
+use crate::error::{Error, Result};
 use crate::expr::{Ast, AstCall, AstKind};
 use crate::functions::{CAST, Carried, LAMBDA, SQL, TRY_CAST, carried};
 use crate::plan::PlanSchema;
@@ -54,13 +54,13 @@ pub(crate) fn to_ast(expression: &Expr) -> Result<Ast> {
         return carried_call(call);
     }
     match expression {
-        Expr::Column(name) => Ok(column(path_of(name)?)),
-        Expr::Selector(Selector::Wildcard) => Ok(ast(AstKind::Star(vec![]))),
+        Expr::Column(name) => Ok(Ast::new(AstKind::Name(path_of(name)?))),
+        Expr::Selector(Selector::Wildcard) => Ok(Ast::star()),
         Expr::Literal(value) => literal::literal(value),
-        Expr::Alias(input, name) => Ok(alias(to_ast(input)?, name)),
+        Expr::Alias(input, name) => Ok(to_ast(input)?.alias(name)),
         Expr::KeepName(input) => {
             let name = selector::root_name(input, expression)?;
-            Ok(alias(to_ast(input)?, &name))
+            Ok(to_ast(input)?.alias(&name))
         }
         Expr::RenameAlias {
             expr: input,
@@ -68,7 +68,7 @@ pub(crate) fn to_ast(expression: &Expr) -> Result<Ast> {
         } => {
             let root = selector::root_name(input, expression)?;
             let name = function.call(&root).map_err(|_| refuse(expression, ""))?;
-            Ok(alias(to_ast(input)?, &name))
+            Ok(to_ast(input)?.alias(&name))
         }
         Expr::BinaryExpr { left, op, right } => binary(*op, left, right, expression),
         Expr::Cast {
@@ -93,10 +93,10 @@ pub(crate) fn to_ast(expression: &Expr) -> Result<Ast> {
                     ));
                 }
             };
-            Ok(call(name, vec![to_ast(input)?]))
+            Ok(Ast::call(name, vec![to_ast(input)?]))
         }
         Expr::Agg(function) => aggregate::aggregate(function, expression),
-        Expr::Len => Ok(call("count", vec![ast(AstKind::Star(vec![]))])),
+        Expr::Len => Ok(Ast::call("count", vec![Ast::star()])),
         Expr::Filter { .. } => Err(refuse(
             expression,
             "filter() belongs inside an aggregate, as in col(\"v\").filter(…).sum()",
@@ -121,7 +121,7 @@ fn carried_call(carried: Carried<'_>) -> Result<Ast> {
             "SQL text as an expression. text=`{}`",
             literal::text(text)?
         ))),
-        (CAST | TRY_CAST, [input, data_type]) => Ok(ast(AstKind::Cast {
+        (CAST | TRY_CAST, [input, data_type]) => Ok(Ast::new(AstKind::Cast {
             input: Box::new(to_ast(input)?),
             data_type: types::parse_data_type(&literal::text(data_type)?)?,
             is_try: carried.name == TRY_CAST,
@@ -131,9 +131,12 @@ fn carried_call(carried: Carried<'_>) -> Result<Ast> {
                 .iter()
                 .map(literal::text)
                 .collect::<Result<_>>()?;
-            Ok(ast(AstKind::Lambda(parameters, Box::new(to_ast(body)?))))
+            Ok(Ast::new(AstKind::Lambda(
+                parameters,
+                Box::new(to_ast(body)?),
+            )))
         }
-        (name, arguments) => Ok(ast(AstKind::Call(Box::new(AstCall {
+        (name, arguments) => Ok(Ast::new(AstKind::Call(Box::new(AstCall {
             name: name.to_owned(),
             arguments: to_ast_list(arguments)?,
             is_distinct: carried.is_distinct,
@@ -167,9 +170,9 @@ fn binary(operator: Operator, left: &Expr, right: &Expr, whole: &Expr) -> Result
             ));
         }
     };
-    let compared = call(name, vec![to_ast(left)?, to_ast(right)?]);
+    let compared = Ast::call(name, vec![to_ast(left)?, to_ast(right)?]);
     Ok(match operator {
-        Operator::NotEqValidity => call("not", vec![compared]),
+        Operator::NotEqValidity => Ast::call("not", vec![compared]),
         _ => compared,
     })
 }
@@ -185,7 +188,7 @@ fn cast(input: &Expr, data_type: &DataTypeExpr, options: CastOptions, whole: &Ex
         CastOptions::NonStrict => true,
         CastOptions::Overflowing => return Err(refuse(whole, "overflow never wraps around")),
     };
-    Ok(ast(AstKind::Cast {
+    Ok(Ast::new(AstKind::Cast {
         input: Box::new(to_ast(input)?),
         data_type,
         is_try,
@@ -209,7 +212,7 @@ fn case(predicate: &Expr, truthy: &Expr, falsy: &Expr) -> Result<Ast> {
         Expr::Literal(value) if value.is_null() => None,
         _ => Some(Box::new(to_ast(rest)?)),
     };
-    Ok(ast(AstKind::Case {
+    Ok(Ast::new(AstKind::Case {
         branches,
         otherwise,
     }))
@@ -272,36 +275,9 @@ fn to_ast_list(expressions: &[Expr]) -> Result<Vec<Ast>> {
     expressions.iter().map(to_ast).collect()
 }
 
-/// An expression that stands in no SQL text.
-pub(crate) fn ast(kind: AstKind) -> Ast {
-    Ast {
-        kind,
-        span: Span::NOWHERE,
-    }
-}
-
-/// A column by the parts of its name.
-pub(crate) fn column(parts: Vec<String>) -> Ast {
-    ast(AstKind::Name(parts))
-}
-
-/// A call of a function or operator.
-pub(crate) fn call(name: &str, arguments: Vec<Ast>) -> Ast {
-    ast(AstKind::Call(Box::new(AstCall {
-        name: name.to_owned(),
-        arguments,
-        ..AstCall::default()
-    })))
-}
-
-/// `input AS name`.
-pub(crate) fn alias(input: Ast, name: &str) -> Ast {
-    ast(AstKind::Alias(Box::new(input), vec![name.to_owned()]))
-}
-
 /// `CAST(input AS data_type)`.
 fn cast_to(input: Ast, data_type: DataType) -> Ast {
-    ast(AstKind::Cast {
+    Ast::new(AstKind::Cast {
         input: Box::new(input),
         data_type,
         is_try: false,

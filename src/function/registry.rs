@@ -3,7 +3,7 @@
 //! A module of functions hands in a [`Module`]: its scalar functions, its aggregates, and other names for them. A name stands for
 //! one function; the first module that claims it wins, and a test refuses a second claim.
 
-use crate::function::{AggregateFunction, ScalarFunction, window};
+use crate::function::{AggregateFunction, ScalarFunction, aggregate, window};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
@@ -44,7 +44,10 @@ impl Module {
 }
 
 /// Every module of functions, one a line: append yours.
-const MODULES: &[Module] = &[Module::scalars(window::functions, &[])];
+const MODULES: &[Module] = &[
+    Module::scalars(window::functions, &[]),
+    Module::aggregates(aggregate::functions, aggregate::ALIASES),
+];
 
 /// The scalar function of this name or alias (without regard to case).
 pub fn scalar(name: &str) -> Option<Arc<ScalarFunction>> {

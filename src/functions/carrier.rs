@@ -22,6 +22,12 @@ pub(crate) const LAMBDA: &str = "lambda";
 pub(crate) const CAST: &str = "cast";
 /// As [`CAST`], but what cannot be cast becomes null.
 pub(crate) const TRY_CAST: &str = "try_cast";
+/// A key of a sort: descending.
+pub(super) const DESC: &str = "desc";
+/// A key of a sort: descending, nulls first.
+pub(super) const DESC_NULLS_FIRST: &str = "desc_nulls_first";
+/// A key of a sort: ascending, nulls last.
+pub(super) const ASC_NULLS_LAST: &str = "asc_nulls_last";
 
 /// A call that was read back out of an expression.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,6 +71,28 @@ pub(crate) fn carried(expression: &Expr) -> Option<Carried<'_>> {
         arguments: input,
         is_distinct: plain.is_some(),
     })
+}
+
+/// The key of a sort: its expression, whether it is descending, and whether nulls come first if that was said.
+pub(crate) fn sort_key(expression: &Expr) -> (&Expr, bool, Option<bool>) {
+    match carried(expression) {
+        Some(Carried {
+            name: DESC,
+            arguments: [key],
+            ..
+        }) => (key, true, None),
+        Some(Carried {
+            name: DESC_NULLS_FIRST,
+            arguments: [key],
+            ..
+        }) => (key, true, Some(true)),
+        Some(Carried {
+            name: ASC_NULLS_LAST,
+            arguments: [key],
+            ..
+        }) => (key, false, Some(false)),
+        _ => (expression, false, None),
+    }
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ impl ClientEvents {
 
     /// An error about `doing` that failed with `code`: `Invalid` if we are refused, else `Unavailable`. It names the
     /// brokers and the last trouble with them.
-    pub(crate) fn error(
+    pub(crate) fn explain(
         &self,
         doing: &str,
         servers: &str,

@@ -17,6 +17,8 @@ pub(super) enum Rule {
     OtherRole,
     /// The engine decides it, for this reason.
     Owned(&'static str),
+    /// The engine decides it, for this reason; saying the same is fine.
+    Must(&'static [&'static str], &'static str),
     /// librdkafka has no such setting, for this reason or in this place.
     Missing(&'static str),
 }
@@ -120,7 +122,7 @@ fn consumer_rule(key: &str) -> Option<Rule> {
         | "group.remote.assignor" => Some(Rule::Owned(ASSIGNED)),
         "enable.partition.eof" => Some(Rule::Owned("the end of a partition ends a batch")),
         "allow.auto.create.topics" => Some(Rule::Owned("reading never creates a topic")),
-        "check.crcs" => Some(Rule::Owned("checksums are always verified")),
+        "check.crcs" => Some(Rule::Must(&["true"], "checksums are always verified")),
         "queued.max.messages.kbytes" | "queued.min.messages" => Some(Rule::Owned(PREFETCH)),
         "max.poll.records" => Some(Rule::Missing("set maxOffsetsPerTrigger to bound a batch")),
         "exclude.internal.topics" => Some(Rule::Missing(JAVA_ONLY)),

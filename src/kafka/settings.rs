@@ -42,7 +42,8 @@ impl ClientSettings {
                 Some(Rule::Renamed(name)) => (name.to_owned(), value),
                 Some(Rule::Kilobytes(name)) => (name.to_owned(), kilobytes(&key, &value)?),
                 Some(Rule::OtherRole | Rule::Security) => continue,
-                Some(Rule::Owned(why)) => {
+                Some(Rule::Must(same, _)) if same.contains(&value.trim()) => continue,
+                Some(Rule::Owned(why) | Rule::Must(_, why)) => {
                     return Err(Error::invalid(format!(
                         "the {owner} does not take this option: {why}. option=`kafka.{key}`"
                     )));

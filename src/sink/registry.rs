@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::options::{Options, nearest};
 use crate::sink::SinkFactory;
+use crate::sink::kafka::KafkaSinkFactory;
 use crate::sink::noop::NoopSink;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 type OpenSink = fn(&BTreeMap<String, String>, &[String]) -> Result<Arc<dyn SinkFactory>>;
 
 /// Every format that can be written, by name.
-const FORMATS: &[(&str, OpenSink)] = &[("noop", noop)];
+const FORMATS: &[(&str, OpenSink)] = &[("kafka", kafka), ("noop", noop)];
 
 /// A sink of `format` (without regard to case) whose rows are partitioned by these columns (files only).
 ///
@@ -52,6 +53,14 @@ fn refuse_partitions(format: &str, partition_by: &[String]) -> Result<()> {
             "the {format} sink is not partitioned by columns. column=`{column}`"
         ))),
     }
+}
+
+fn kafka(
+    options: &BTreeMap<String, String>,
+    partition_by: &[String],
+) -> Result<Arc<dyn SinkFactory>> {
+    refuse_partitions("kafka", partition_by)?;
+    Ok(Arc::new(KafkaSinkFactory::new(options)?))
 }
 
 fn noop(

@@ -1,6 +1,6 @@
 //! Aggregates. A `filter()` right inside an aggregate is its `FILTER (WHERE …)`.
 
-use super::{ast, call, refuse, to_ast};
+use super::{refuse, to_ast};
 use crate::error::Result;
 use crate::expr::{Ast, AstCall, AstKind};
 use polars::prelude::{AggExpr, Expr, QuantileMethod};
@@ -35,10 +35,10 @@ pub(super) fn aggregate(function: &AggExpr, whole: &Expr) -> Result<Ast> {
         AggExpr::Count {
             include_nulls: true,
             ..
-        } => ast(AstKind::Star(vec![])),
+        } => Ast::star(),
         _ => to_ast(input)?,
     };
-    Ok(ast(AstKind::Call(Box::new(AstCall {
+    Ok(Ast::new(AstKind::Call(Box::new(AstCall {
         name: name.to_owned(),
         arguments: vec![argument],
         is_distinct: matches!(function, AggExpr::NUnique(_)),
@@ -61,7 +61,7 @@ pub(super) fn of_inputs(name: &str, inputs: &[Expr]) -> Result<Ast> {
         filter = filter.or(filtered);
         arguments.push(to_ast(input)?);
     }
-    Ok(ast(AstKind::Call(Box::new(AstCall {
+    Ok(Ast::new(AstKind::Call(Box::new(AstCall {
         name: name.to_owned(),
         arguments,
         filter: filter.map(Box::new),
@@ -82,7 +82,10 @@ pub(super) fn quantile(inputs: &[Expr], method: QuantileMethod, whole: &Expr) ->
 
 /// The number of nulls: `count_if(x IS NULL)`.
 pub(super) fn null_count(input: &Expr) -> Result<Ast> {
-    Ok(call("count_if", vec![call("isnull", vec![to_ast(input)?])]))
+    Ok(Ast::call(
+        "count_if",
+        vec![Ast::call("isnull", vec![to_ast(input)?])],
+    ))
 }
 
 /// Splits `input.filter(predicate)`.

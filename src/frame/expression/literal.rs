@@ -1,6 +1,6 @@
 //! Constants: polars literals become arrays of one row.
 
-use super::{ast, refuse};
+use super::refuse;
 use crate::arrow_bridge::from_series;
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstKind};
@@ -30,7 +30,7 @@ pub(super) fn literal(value: &LiteralValue) -> Result<Ast> {
         }
         LiteralValue::Range(_) => return Err(refuse(&whole(), "a literal has one value")),
     };
-    Ok(ast(AstKind::Literal(array)))
+    Ok(Ast::new(AstKind::Literal(array)))
 }
 
 /// A literal whose type polars has left open.
@@ -79,7 +79,7 @@ pub(super) fn list(expression: &Expr) -> Result<Option<Vec<Ast>>> {
         _ => None,
     };
     Ok(values.map(|values| {
-        let one = |row| ast(AstKind::Literal(values.slice(row, 1)));
+        let one = |row| Ast::new(AstKind::Literal(values.slice(row, 1)));
         (0..values.len()).map(one).collect()
     }))
 }
@@ -111,16 +111,11 @@ pub(super) fn number(expression: &Expr) -> Option<i64> {
     }
 }
 
-/// Text as a literal.
-pub(super) fn of_text(text: &str) -> Ast {
-    ast(AstKind::Literal(Arc::new(StringArray::from(vec![text]))))
-}
-
 /// A number as a literal of type `INT`, or `BIGINT` if it does not fit.
 pub(super) fn of_number(number: i64) -> Ast {
     let array: ArrayRef = match i32::try_from(number) {
         Ok(number) => Arc::new(Int32Array::from(vec![number])),
         Err(_) => Arc::new(Int64Array::from(vec![number])),
     };
-    ast(AstKind::Literal(array))
+    Ast::new(AstKind::Literal(array))
 }

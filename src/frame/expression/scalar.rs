@@ -1,6 +1,6 @@
 //! Functions of one row: polars's function expressions by Spark's names. Strings and times have files of their own.
 
-use super::{aggregate, ast, call, literal, refuse, string, temporal, to_ast, to_ast_list};
+use super::{aggregate, literal, refuse, string, temporal, to_ast, to_ast_list};
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstKind};
 use polars::prelude::{
@@ -38,7 +38,7 @@ pub(super) fn function(inputs: &[Expr], function: &FunctionExpr, whole: &Expr) -
         } => return chain("+", inputs),
         _ => return Err(refuse(whole, "")),
     };
-    Ok(call(name, to_ast_list(inputs)?))
+    Ok(Ast::call(name, to_ast_list(inputs)?))
 }
 
 /// Predicates.
@@ -49,7 +49,10 @@ fn boolean(inputs: &[Expr], function: &BooleanFunction, whole: &Expr) -> Result<
         BooleanFunction::IsNan => "isnan",
         BooleanFunction::Not => "not",
         BooleanFunction::IsNotNan => {
-            return Ok(call("not", vec![call("isnan", to_ast_list(inputs)?)]));
+            return Ok(Ast::call(
+                "not",
+                vec![Ast::call("isnan", to_ast_list(inputs)?)],
+            ));
         }
         BooleanFunction::AllHorizontal => return chain("and", inputs),
         BooleanFunction::AnyHorizontal => return chain("or", inputs),
@@ -68,7 +71,7 @@ fn boolean(inputs: &[Expr], function: &BooleanFunction, whole: &Expr) -> Result<
         BooleanFunction::IsIn { nulls_equal } => return is_in(inputs, *nulls_equal, whole),
         _ => return Err(refuse(whole, "")),
     };
-    Ok(call(name, to_ast_list(inputs)?))
+    Ok(Ast::call(name, to_ast_list(inputs)?))
 }
 
 /// `x IN (constants)`, or `array_contains(list, x)` for a list that is computed.
@@ -86,9 +89,9 @@ fn is_in(inputs: &[Expr], nulls_equal: bool, whole: &Expr) -> Result<Ast> {
     match literal::list(within)? {
         Some(constants) => {
             let arguments = std::iter::once(value).chain(constants).collect();
-            Ok(call("in", arguments))
+            Ok(Ast::call("in", arguments))
         }
-        None => Ok(call("array_contains", vec![to_ast(within)?, value])),
+        None => Ok(Ast::call("array_contains", vec![to_ast(within)?, value])),
     }
 }
 
@@ -99,7 +102,7 @@ fn round(inputs: &[Expr], decimals: u32, mode: RoundMode, whole: &Expr) -> Resul
         RoundMode::HalfToEven => "bround",
         RoundMode::ToZero => return Err(refuse(whole, "")),
     };
-    Ok(call(
+    Ok(Ast::call(
         name,
         vec![
             to_ast(one(inputs)?)?,
@@ -120,13 +123,13 @@ fn clip(inputs: &[Expr], has_min: bool, has_max: bool) -> Result<Ast> {
     let mut branches = vec![];
     if has_min {
         let bound = next()?;
-        branches.push((call("<", vec![value.clone(), bound.clone()]), bound));
+        branches.push((Ast::call("<", vec![value.clone(), bound.clone()]), bound));
     }
     if has_max {
         let bound = next()?;
-        branches.push((call(">", vec![value.clone(), bound.clone()]), bound));
+        branches.push((Ast::call(">", vec![value.clone(), bound.clone()]), bound));
     }
-    Ok(ast(AstKind::Case {
+    Ok(Ast::new(AstKind::Case {
         branches,
         otherwise: Some(Box::new(value)),
     }))
@@ -147,9 +150,9 @@ fn as_struct(inputs: &[Expr]) -> Result<Ast> {
                 _ => return Err(refuse(input, "name the field of a struct with alias")),
             },
         };
-        arguments.extend([literal::of_text(&name), value]);
+        arguments.extend([Ast::string(&name), value]);
     }
-    Ok(call("named_struct", arguments))
+    Ok(Ast::call("named_struct", arguments))
 }
 
 /// Lists.
@@ -166,7 +169,7 @@ fn list(inputs: &[Expr], function: &ListFunction, whole: &Expr) -> Result<Ast> {
                 return Err(wrong_number_of_inputs(whole));
             };
             let (input, index) = (Box::new(to_ast(input)?), Box::new(to_ast(index)?));
-            return Ok(ast(AstKind::Index(input, index)));
+            return Ok(Ast::new(AstKind::Index(input, index)));
         }
         ListFunction::Join(true) => "array_join",
         ListFunction::Join(false) => {
@@ -176,10 +179,13 @@ fn list(inputs: &[Expr], function: &ListFunction, whole: &Expr) -> Result<Ast> {
             ));
         }
         ListFunction::Sort(options) if options.descending == options.nulls_last => {
-            let descending = ast(AstKind::Literal(std::sync::Arc::new(
+            let descending = Ast::new(AstKind::Literal(std::sync::Arc::new(
                 arrow::array::BooleanArray::from(vec![!options.descending]),
             )));
-            return Ok(call("sort_array", vec![to_ast(one(inputs)?)?, descending]));
+            return Ok(Ast::call(
+                "sort_array",
+                vec![to_ast(one(inputs)?)?, descending],
+            ));
         }
         ListFunction::Sort(_) => {
             return Err(refuse(
@@ -189,7 +195,7 @@ fn list(inputs: &[Expr], function: &ListFunction, whole: &Expr) -> Result<Ast> {
         }
         _ => return Err(refuse(whole, "")),
     };
-    Ok(call(name, to_ast_list(inputs)?))
+    Ok(Ast::call(name, to_ast_list(inputs)?))
 }
 
 /// Structs.
@@ -207,9 +213,9 @@ fn structure(inputs: &[Expr], function: &StructFunction, whole: &Expr) -> Result
                     span,
                 }
             }
-            other => ast(AstKind::Field(Box::new(other), name.to_string())),
+            other => Ast::new(AstKind::Field(Box::new(other), name.to_string())),
         }),
-        StructFunction::JsonEncode => Ok(call("to_json", vec![to_ast(input)?])),
+        StructFunction::JsonEncode => Ok(Ast::call("to_json", vec![to_ast(input)?])),
         _ => Err(refuse(whole, "")),
     }
 }
@@ -220,7 +226,9 @@ fn chain(operator: &str, inputs: &[Expr]) -> Result<Ast> {
     let first = inputs
         .next()
         .unwrap_or_else(|| Err(Error::invalid("an expression over no columns")))?;
-    inputs.try_fold(first, |left, right| Ok(call(operator, vec![left, right?])))
+    inputs.try_fold(first, |left, right| {
+        Ok(Ast::call(operator, vec![left, right?]))
+    })
 }
 
 /// The only input.

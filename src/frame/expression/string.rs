@@ -1,7 +1,7 @@
 //! Functions of strings. Lengths and positions count characters.
 
 use super::scalar::{one, wrong_number_of_inputs};
-use super::{call, cast_to, literal, refuse, to_ast, to_ast_list};
+use super::{cast_to, literal, refuse, to_ast, to_ast_list};
 use crate::error::Result;
 use crate::expr::Ast;
 use crate::types::DECIMAL_MAX_PRECISION;
@@ -39,12 +39,12 @@ pub(super) fn function(inputs: &[Expr], function: &StringFunction, whole: &Expr)
             arguments.push(literal::of_number(
                 i64::try_from(*group).unwrap_or(i64::MAX),
             ));
-            return Ok(call("regexp_extract", arguments));
+            return Ok(Ast::call("regexp_extract", arguments));
         }
         StringFunction::ExtractAll => {
             let mut arguments = to_ast_list(inputs)?;
             arguments.push(literal::of_number(0));
-            return Ok(call("regexp_extract_all", arguments));
+            return Ok(Ast::call("regexp_extract_all", arguments));
         }
         StringFunction::Split(false) => return split(inputs, whole),
         StringFunction::Slice => return slice(inputs, whole),
@@ -73,7 +73,7 @@ pub(super) fn function(inputs: &[Expr], function: &StringFunction, whole: &Expr)
         }
         _ => return Err(refuse(whole, "")),
     };
-    Ok(call(name, to_ast_list(inputs)?))
+    Ok(Ast::call(name, to_ast_list(inputs)?))
 }
 
 /// Splitting by a plain text: Spark's `split` takes a pattern, so the text is escaped.
@@ -83,9 +83,9 @@ fn split(inputs: &[Expr], whole: &Expr) -> Result<Ast> {
     };
     let by =
         literal::text(by).map_err(|_| refuse(whole, "split_regex splits by a computed pattern"))?;
-    Ok(call(
+    Ok(Ast::call(
         "split",
-        vec![to_ast(input)?, literal::of_text(&regex::escape(&by))],
+        vec![to_ast(input)?, Ast::string(&regex::escape(&by))],
     ))
 }
 
@@ -105,7 +105,7 @@ fn slice(inputs: &[Expr], whole: &Expr) -> Result<Ast> {
     if !matches!(length, Expr::Literal(length) if length.is_null()) {
         arguments.push(to_ast(length)?);
     }
-    Ok(call("substring", arguments))
+    Ok(Ast::call("substring", arguments))
 }
 
 /// `head(n)` and `tail(n)` with a constant that is not negative.
@@ -114,9 +114,10 @@ fn end(inputs: &[Expr], name: &str, whole: &Expr) -> Result<Ast> {
         return Err(wrong_number_of_inputs(whole));
     };
     match literal::number(length) {
-        Some(length) if length >= 0 => {
-            Ok(call(name, vec![to_ast(input)?, literal::of_number(length)]))
-        }
+        Some(length) if length >= 0 => Ok(Ast::call(
+            name,
+            vec![to_ast(input)?, literal::of_number(length)],
+        )),
         _ => Err(refuse(
             whole,
             "the length is a constant that is not negative",
@@ -131,7 +132,7 @@ fn strip(inputs: &[Expr], spaces: &str, characters: &str, whole: &Expr) -> Resul
     };
     let input = to_ast(input)?;
     if matches!(which, Expr::Literal(which) if which.is_null()) {
-        return Ok(call(spaces, vec![input]));
+        return Ok(Ast::call(spaces, vec![input]));
     }
     if characters.is_empty() {
         return Err(refuse(
@@ -139,23 +140,23 @@ fn strip(inputs: &[Expr], spaces: &str, characters: &str, whole: &Expr) -> Resul
             "only spaces can be stripped from one end: pass a null literal",
         ));
     }
-    Ok(call(characters, vec![input, to_ast(which)?]))
+    Ok(Ast::call(characters, vec![input, to_ast(which)?]))
 }
 
 /// `concat_str`: nulls make null (`concat`) or are passed over (`concat_ws`).
 fn concat(inputs: &[Expr], delimiter: &str, ignore_nulls: bool) -> Result<Ast> {
     let mut arguments = to_ast_list(inputs)?;
     if ignore_nulls {
-        arguments.insert(0, literal::of_text(delimiter));
-        return Ok(call("concat_ws", arguments));
+        arguments.insert(0, Ast::string(delimiter));
+        return Ok(Ast::call("concat_ws", arguments));
     }
     if !delimiter.is_empty() {
-        let delimiter = literal::of_text(delimiter);
+        let delimiter = Ast::string(delimiter);
         arguments = arguments
             .into_iter()
             .flat_map(|argument| [delimiter.clone(), argument])
             .skip(1)
             .collect();
     }
-    Ok(call("concat", arguments))
+    Ok(Ast::call("concat", arguments))
 }

@@ -1,7 +1,7 @@
 //! Functions of times.
 
 use super::scalar::{one, wrong_number_of_inputs};
-use super::{call, cast_to, literal, refuse, to_ast, to_ast_list};
+use super::{cast_to, literal, refuse, to_ast, to_ast_list};
 use crate::error::Result;
 use crate::expr::Ast;
 use arrow::datatypes::DataType;
@@ -23,12 +23,12 @@ pub(super) fn function(inputs: &[Expr], function: &TemporalFunction, whole: &Exp
         TemporalFunction::TimeStamp(TimeUnit::Microseconds) => "unix_micros",
         TemporalFunction::WeekDay => {
             // polars counts from Monday = 1, Spark's weekday from Monday = 0.
-            let weekday = call("weekday", to_ast_list(inputs)?);
-            return Ok(call("+", vec![weekday, literal::of_number(1)]));
+            let weekday = Ast::call("weekday", to_ast_list(inputs)?);
+            return Ok(Ast::call("+", vec![weekday, literal::of_number(1)]));
         }
         TemporalFunction::DaysInMonth => {
-            let last = call("last_day", to_ast_list(inputs)?);
-            return Ok(call("day", vec![last]));
+            let last = Ast::call("last_day", to_ast_list(inputs)?);
+            return Ok(Ast::call("day", vec![last]));
         }
         TemporalFunction::Date => return Ok(cast_to(to_ast(one(inputs)?)?, DataType::Date32)),
         TemporalFunction::Truncate => return truncate(inputs, whole),
@@ -40,7 +40,7 @@ pub(super) fn function(inputs: &[Expr], function: &TemporalFunction, whole: &Exp
         }
         _ => return Err(refuse(whole, "")),
     };
-    Ok(call(name, to_ast_list(inputs)?))
+    Ok(Ast::call(name, to_ast_list(inputs)?))
 }
 
 /// `truncate("1h")` is `date_trunc('HOUR', …)`; other lengths are windows.
@@ -66,8 +66,8 @@ fn truncate(inputs: &[Expr], whole: &Expr) -> Result<Ast> {
             ));
         }
     };
-    Ok(call(
+    Ok(Ast::call(
         "date_trunc",
-        vec![literal::of_text(unit), to_ast(input)?],
+        vec![Ast::string(unit), to_ast(input)?],
     ))
 }

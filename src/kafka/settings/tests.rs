@@ -70,6 +70,19 @@ fn what_the_engine_owns_is_refused_with_the_way_to_say_it() {
 }
 
 #[test]
+fn what_the_engine_does_anyway_may_be_said() {
+    assert!(
+        parse(
+            Role::Producer,
+            &[("acks", "all"), ("enable.idempotence", "true")]
+        )
+        .is_ok()
+    );
+    assert!(refusal(Role::Producer, "acks", "1").contains("acks=all"));
+    assert!(refusal(Role::Consumer, "check.crcs", "false").contains("verified"));
+}
+
+#[test]
 fn an_unknown_setting_is_refused_with_the_nearest_known_one() {
     let error = refusal(Role::Consumer, "fetch.min.byte", "1");
     assert!(

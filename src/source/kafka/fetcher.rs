@@ -137,7 +137,9 @@ impl Fetcher {
             .map(|part| (&*part.topic, part.partition, part.next));
         let queues = consumer.assign(positions).map_err(|error| {
             let code = error.rdkafka_error_code();
-            consumer.events().error("assign partitions", &servers, code)
+            consumer
+                .events()
+                .explain("assign partitions", &servers, code)
         })?;
         self.lanes = parts
             .iter()
@@ -226,7 +228,7 @@ impl Fetcher {
             part.topic, part.partition, part.next
         );
         let servers = self.settings.bootstrap_servers();
-        Err(events.error(&doing, servers, None))
+        Err(events.explain(&doing, servers, None))
     }
 }
 

@@ -132,7 +132,7 @@ impl OffsetReader {
             match code {
                 None if !partitions.is_empty() => return Ok(Some(partitions)),
                 Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                    return Err(self.events.error(&doing, &self.servers, code));
+                    return Err(self.events.explain(&doing, &self.servers, code));
                 }
                 Some(RDKafkaErrorCode::InvalidTopic) => return Err(invalid_topic(topic)),
                 _ if attempts_left == 0 => return Ok(None),
@@ -292,7 +292,7 @@ impl OffsetReader {
                 Ok(offsets) => return Ok(offsets),
                 Err((partition, code)) if attempts_left == 0 => {
                     let doing = format!("{doing} of {partition}");
-                    return Err(self.events.error(&doing, &self.servers, Some(code)));
+                    return Err(self.events.explain(&doing, &self.servers, Some(code)));
                 }
                 Err(_) => {
                     attempts_left -= 1;
@@ -323,7 +323,7 @@ impl OffsetReader {
             if is_over || is_pointless || self.events.is_refused() {
                 return Err(self
                     .events
-                    .error(doing, &self.servers, error.rdkafka_error_code()));
+                    .explain(doing, &self.servers, error.rdkafka_error_code()));
             }
             if !is_silence(&error) {
                 StopSignal::default().wait(self.retry_interval);

@@ -1,0 +1,212 @@
+//! Helpers for type rules: counting arguments, and which types an argument may have.
+//!
+//! [`Wanted`] is what a function asks of one argument, after Spark's `AbstractDataType`; [`argument_type`] answers with the type
+//! the argument will be cast to, by the rules of ANSI mode: numbers to numbers, anything atomic to `STRING`, dates and timestamps
+//! to each other, `STRING` to anything atomic, `NULL` to anything.
+
+use crate::error::{Error, Result};
+use crate::expr::{Expr, ExprKind};
+use crate::types;
+use arrow::array::{Array, ArrayRef};
+use arrow::datatypes::DataType;
+
+/// What a function asks of one argument.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Wanted {
+    /// This type and no other.
+    Exactly(DataType),
+    /// Any number; what is not one becomes `DOUBLE`.
+    Numeric,
+    /// Any integer; what is not one (but no fraction) becomes `INT`.
+    Integral,
+    /// Any decimal; integers become the decimal that holds them.
+    Decimal,
+    /// Any array.
+    Array,
+    /// Any type.
+    Any,
+}
+
+impl Wanted {
+    fn accepts(&self, from: &DataType) -> bool {
+        match self {
+            Wanted::Exactly(to) => from == to,
+            Wanted::Numeric => types::is_numeric(from),
+            Wanted::Integral => types::is_integral(from),
+            Wanted::Decimal => types::is_decimal(from),
+            Wanted::Array => matches!(from, DataType::List(_)),
+            Wanted::Any => true,
+        }
+    }
+
+    /// The type that an argument of another type becomes.
+    fn default_type(&self, from: &DataType) -> DataType {
+        match self {
+            Wanted::Exactly(to) => to.clone(),
+            Wanted::Numeric => DataType::Float64,
+            Wanted::Integral => DataType::Int32,
+            Wanted::Decimal => match types::decimal_for_integer(from) {
+                Some((precision, scale)) => DataType::Decimal128(precision, scale),
+                None if *from == DataType::Float32 => DataType::Decimal128(14, 7),
+                None if *from == DataType::Float64 => DataType::Decimal128(30, 15),
+                None => DataType::Decimal128(38, 18),
+            },
+            Wanted::Array => types::list_of(DataType::Null),
+            Wanted::Any => from.clone(),
+        }
+    }
+
+    /// The type that an argument of type `from` becomes; `None` if it cannot be taken.
+    fn coerced(&self, from: &DataType) -> Option<DataType> {
+        if self.accepts(from) {
+            return Some(from.clone());
+        }
+        if *self == Wanted::Integral && (types::is_floating(from) || types::is_decimal(from)) {
+            return None;
+        }
+        let to = self.default_type(from);
+        can_assign(from, &to).then_some(to)
+    }
+
+    /// Its name in messages.
+    fn sql(&self) -> String {
+        match self {
+            Wanted::Exactly(to) => types::sql_name(to),
+            Wanted::Numeric => "NUMERIC".to_owned(),
+            Wanted::Integral => "INTEGRAL".to_owned(),
+            Wanted::Decimal => "DECIMAL".to_owned(),
+            Wanted::Array => "ARRAY".to_owned(),
+            Wanted::Any => "ANY".to_owned(),
+        }
+    }
+}
+
+/// Whether a value of type `from` becomes one of type `to` without being asked to, as an argument of a function.
+fn can_assign(from: &DataType, to: &DataType) -> bool {
+    if from == to || *from == DataType::Null {
+        return true;
+    }
+    match (from, to) {
+        (DataType::List(from), DataType::List(to)) => can_assign(from.data_type(), to.data_type()),
+        (from, DataType::Utf8) => types::is_atomic(from),
+        (DataType::Utf8, to) => types::is_atomic(to),
+        (from, to) => {
+            (types::is_numeric(from) && types::is_numeric(to))
+                || (types::is_datetime(from) && types::is_datetime(to))
+        }
+    }
+}
+
+/// The type that argument number `index` (from 0) is cast to: the first of `wanted` that takes it as it is, else the first that it
+/// can be cast to.
+///
+/// # Errors
+///
+/// `Invalid` with `DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE`.
+pub(crate) fn argument_type(
+    name: &str,
+    arguments: &[Expr],
+    index: usize,
+    wanted: &[Wanted],
+) -> Result<DataType> {
+    let argument = argument(name, arguments, index)?;
+    let from = &argument.data_type;
+    if wanted.iter().any(|wanted| wanted.accepts(from)) {
+        return Ok(from.clone());
+    }
+    wanted
+        .iter()
+        .find_map(|wanted| wanted.coerced(from))
+        .ok_or_else(|| unexpected_type(name, argument, index, &wanted_names(wanted)))
+}
+
+fn wanted_names(wanted: &[Wanted]) -> String {
+    let names: Vec<String> = wanted.iter().map(Wanted::sql).collect();
+    names.join(" or ")
+}
+
+/// The argument at this position.
+///
+/// # Errors
+///
+/// `Invalid` with `WRONG_NUM_ARGS.WITHOUT_SUGGESTION`, if there is none.
+pub(crate) fn argument<'a>(name: &str, arguments: &'a [Expr], index: usize) -> Result<&'a Expr> {
+    arguments
+        .get(index)
+        .ok_or_else(|| wrong_count(name, &format!("more than {index}"), arguments.len()))
+}
+
+/// An error for an argument of a type that the function does not take.
+pub(crate) fn unexpected_type(name: &str, argument: &Expr, index: usize, wanted: &str) -> Error {
+    Error::invalid(format!(
+        "argument {} of `{name}` must be {wanted}. type=`{}`",
+        index + 1,
+        types::sql_name(&argument.data_type)
+    ))
+    .with_condition("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE")
+    .with_span(argument.span)
+}
+
+/// Checks that there are at least `least` and at most `most` arguments.
+///
+/// # Errors
+///
+/// `Invalid` with `WRONG_NUM_ARGS.WITHOUT_SUGGESTION`.
+pub(crate) fn count_arguments(
+    name: &str,
+    arguments: &[Expr],
+    least: usize,
+    most: usize,
+) -> Result<()> {
+    if (least..=most).contains(&arguments.len()) {
+        return Ok(());
+    }
+    let wanted = if most == usize::MAX {
+        format!("at least {least}")
+    } else if least == most {
+        least.to_string()
+    } else {
+        format!("{least} to {most}")
+    };
+    Err(wrong_count(name, &wanted, arguments.len()))
+}
+
+fn wrong_count(name: &str, wanted: &str, given: usize) -> Error {
+    Error::invalid(format!(
+        "`{name}` takes {wanted} arguments. given=`{given}`"
+    ))
+    .with_condition("WRONG_NUM_ARGS.WITHOUT_SUGGESTION")
+}
+
+/// The value of an argument that must be a constant.
+///
+/// # Errors
+///
+/// `Invalid` with `DATATYPE_MISMATCH.NON_FOLDABLE_INPUT`, if it is not.
+pub(crate) fn constant<'a>(
+    name: &str,
+    arguments: &'a [Expr],
+    index: usize,
+) -> Result<&'a ArrayRef> {
+    let argument = argument(name, arguments, index)?;
+    match &argument.kind {
+        ExprKind::Literal(value) => Ok(value),
+        _ => Err(Error::invalid(format!(
+            "argument {} of `{name}` must be a constant",
+            index + 1
+        ))
+        .with_condition("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT")
+        .with_span(argument.span)),
+    }
+}
+
+/// Whether any argument may be null.
+pub(crate) fn any_nullable(arguments: &[Expr]) -> bool {
+    arguments.iter().any(|argument| argument.is_nullable)
+}
+
+/// Whether this argument is the constant null.
+pub(crate) fn is_null_constant(argument: &Expr) -> bool {
+    matches!(&argument.kind, ExprKind::Literal(value) if value.is_null(0))
+        || argument.data_type == DataType::Null
+}
