@@ -18,7 +18,9 @@ pub(crate) mod text;
 pub(crate) mod zone;
 
 pub(crate) use datetime::{parse_date, parse_timestamp, parse_timestamp_ntz};
-pub(crate) use decimal::{decimal_to_double, double_to_decimal, rescale};
+pub(crate) use decimal::{
+    decimal_to_double, divide_half_up, double_to_decimal, power_of_ten, rescale,
+};
 pub(crate) use failure::{decimal_overflow, invalid_input, overflow};
 
 use crate::batch::BatchContext;

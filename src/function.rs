@@ -8,6 +8,10 @@
 //! `resolve` promised.
 
 mod aggregate;
+mod arithmetic;
+mod bitwise;
+pub(crate) mod comparison;
+mod predicate;
 pub mod registry;
 mod signature;
 pub mod window;

@@ -3,7 +3,10 @@
 //! A module of functions hands in a [`Module`]: its scalar functions, its aggregates, and other names for them. A name stands for
 //! one function; the first module that claims it wins, and a test refuses a second claim.
 
-use crate::function::{AggregateFunction, ScalarFunction, aggregate, window};
+use crate::function::{
+    AggregateFunction, ScalarFunction, aggregate, arithmetic, bitwise, comparison, predicate,
+    window,
+};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
@@ -47,6 +50,10 @@ impl Module {
 const MODULES: &[Module] = &[
     Module::scalars(window::functions, &[]),
     Module::aggregates(aggregate::functions, aggregate::ALIASES),
+    Module::scalars(arithmetic::functions, arithmetic::ALIASES),
+    Module::scalars(bitwise::functions, bitwise::ALIASES),
+    Module::scalars(comparison::functions, comparison::ALIASES),
+    Module::scalars(predicate::functions, predicate::ALIASES),
 ];
 
 /// The scalar function of this name or alias (without regard to case).

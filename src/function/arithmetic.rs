@@ -1,0 +1,234 @@
+//! `+ - * / % div pmod`, unary minus, `abs`, and their `try_` forms, on numbers, dates, timestamps and intervals.
+//!
+//! Everything is checked, as in ANSI mode: an integer that overflows, a decimal that does not fit its type and a division by
+//! zero are errors, and null for the `try_` forms. Result types: [`resolve`]; loops: [`kernel`].
+
+mod decimal;
+mod failure;
+mod kernel;
+mod number;
+mod resolve;
+mod temporal;
+#[cfg(test)]
+mod tests;
+mod unary;
+
+pub(crate) use kernel::{Checked, binary};
+
+use crate::error::{Error, Result};
+use crate::expr::Value;
+use crate::function::{Call, Kernel, ResolveFn, ScalarFunction};
+use crate::types::{is_decimal, is_numeric, sql_name};
+use arrow::array::{ArrayRef, new_null_array};
+
+/// The binary operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    IntegralDivide,
+    Remainder,
+    PositiveModulo,
+}
+
+/// The other names of functions of this module.
+pub(crate) const ALIASES: &[(&str, &str)] = &[("mod", "%")];
+
+/// The functions of this module.
+pub(crate) fn functions() -> Vec<ScalarFunction> {
+    let mut functions = operators();
+    functions.extend(tolerant());
+    functions.extend(unary::functions());
+    functions
+}
+
+fn operators() -> Vec<ScalarFunction> {
+    vec![
+        entry(
+            ("+", "expr1 + expr2"),
+            "the sum of two numbers or intervals; a date or timestamp moved by an interval",
+            "SELECT 1 + 2",
+            (
+                |arguments| resolve::plus_or_minus(Operator::Add, arguments),
+                |call| signed_or_binary(Operator::Add, call),
+            ),
+        ),
+        entry(
+            ("-", "expr1 - expr2"),
+            "the difference of two numbers, intervals, dates or timestamps; with one argument, its negative",
+            "SELECT 2 - 1",
+            (
+                |arguments| resolve::plus_or_minus(Operator::Subtract, arguments),
+                |call| signed_or_binary(Operator::Subtract, call),
+            ),
+        ),
+        entry(
+            ("*", "expr1 * expr2"),
+            "the product of two numbers, or of an interval and a number",
+            "SELECT 2 * 3",
+            (
+                |arguments| resolve::binary(Operator::Multiply, arguments),
+                |call| compute(Operator::Multiply, false, call),
+            ),
+        ),
+        entry(
+            ("/", "expr1 / expr2"),
+            "the quotient as a double or a decimal",
+            "SELECT 3 / 2",
+            (
+                |arguments| resolve::binary(Operator::Divide, arguments),
+                |call| compute(Operator::Divide, false, call),
+            ),
+        ),
+        entry(
+            ("div", "expr1 div expr2"),
+            "the quotient without its fraction, as a BIGINT",
+            "SELECT 3 div 2",
+            (
+                |arguments| resolve::binary(Operator::IntegralDivide, arguments),
+                |call| compute(Operator::IntegralDivide, false, call),
+            ),
+        ),
+        entry(
+            ("%", "expr1 % expr2"),
+            "the remainder, with the sign of the dividend",
+            "SELECT 2 % 1.8",
+            (
+                |arguments| resolve::binary(Operator::Remainder, arguments),
+                |call| compute(Operator::Remainder, false, call),
+            ),
+        ),
+        entry(
+            ("pmod", "pmod(expr1, expr2)"),
+            "the remainder, never negative for a positive divisor",
+            "SELECT pmod(-10, 3)",
+            (
+                |arguments| resolve::binary(Operator::PositiveModulo, arguments),
+                |call| compute(Operator::PositiveModulo, false, call),
+            ),
+        ),
+    ]
+}
+
+/// The forms that give null where the operators fail.
+fn tolerant() -> Vec<ScalarFunction> {
+    vec![
+        entry(
+            ("try_add", "try_add(expr1, expr2)"),
+            "as `+`, but null on overflow",
+            "SELECT try_add(1, 2)",
+            (
+                |arguments| resolve::tolerant(Operator::Add, arguments),
+                |call| compute(Operator::Add, true, call),
+            ),
+        ),
+        entry(
+            ("try_subtract", "try_subtract(expr1, expr2)"),
+            "as `-`, but null on overflow",
+            "SELECT try_subtract(2, 1)",
+            (
+                |arguments| resolve::tolerant(Operator::Subtract, arguments),
+                |call| compute(Operator::Subtract, true, call),
+            ),
+        ),
+        entry(
+            ("try_multiply", "try_multiply(expr1, expr2)"),
+            "as `*`, but null on overflow",
+            "SELECT try_multiply(2, 3)",
+            (
+                |arguments| resolve::tolerant(Operator::Multiply, arguments),
+                |call| compute(Operator::Multiply, true, call),
+            ),
+        ),
+        entry(
+            ("try_divide", "try_divide(dividend, divisor)"),
+            "as `/`, but null if the divisor is zero",
+            "SELECT try_divide(3, 2)",
+            (
+                |arguments| resolve::tolerant(Operator::Divide, arguments),
+                |call| compute(Operator::Divide, true, call),
+            ),
+        ),
+        entry(
+            ("try_mod", "try_mod(dividend, divisor)"),
+            "as `%`, but null if the divisor is zero",
+            "SELECT try_mod(3, 2)",
+            (
+                |arguments| resolve::tolerant(Operator::Remainder, arguments),
+                |call| compute(Operator::Remainder, true, call),
+            ),
+        ),
+    ]
+}
+
+fn entry(
+    (name, usage): (&'static str, &'static str),
+    description: &'static str,
+    example: &'static str,
+    (resolve, kernel): (ResolveFn, Kernel),
+) -> ScalarFunction {
+    ScalarFunction {
+        name,
+        usage,
+        description,
+        example,
+        resolve,
+        kernel,
+        is_deterministic: true,
+    }
+}
+
+/// `+` and `-` with one argument are signs.
+fn signed_or_binary(operator: Operator, call: &Call<'_>) -> Result<ArrayRef> {
+    match (operator, call.arguments) {
+        (Operator::Subtract, [only]) => unary::negate(only),
+        (_, [only]) => Ok(only.array().clone()),
+        _ => compute(operator, false, call),
+    }
+}
+
+fn compute(operator: Operator, is_try: bool, call: &Call<'_>) -> Result<ArrayRef> {
+    let [left, right] = call.arguments else {
+        return Err(Error::internal(
+            "an arithmetic operator needs two arguments",
+        ));
+    };
+    if left.is_null_constant() || right.is_null_constant() {
+        return Ok(new_null_array(call.returns, call.rows));
+    }
+    let operands = Operands {
+        left,
+        right,
+        is_try,
+        call,
+    };
+    let (left_type, right_type) = (left.data_type(), right.data_type());
+    if is_decimal(left_type) && is_decimal(right_type) {
+        decimal::compute(operator, &operands)
+    } else if is_numeric(left_type) && is_numeric(right_type) {
+        number::compute(operator, &operands)
+    } else {
+        temporal::compute(operator, &operands)
+    }
+}
+
+/// The two sides of an operator.
+struct Operands<'a> {
+    left: &'a Value,
+    right: &'a Value,
+    is_try: bool,
+    call: &'a Call<'a>,
+}
+
+impl Operands<'_> {
+    /// A bug: the type rule let types through that no loop is there for.
+    fn unexpected(&self) -> Error {
+        Error::internal(format!(
+            "an arithmetic operator got operands it was not resolved for. left=`{}` right=`{}`",
+            sql_name(self.left.data_type()),
+            sql_name(self.right.data_type())
+        ))
+    }
+}
