@@ -115,6 +115,20 @@ pub struct MicroBatchExecution {
     is_broken: bool,
 }
 
+/// Is told about triggers by [`MicroBatchExecution::run`]. A function of what a trigger came to is one.
+pub trait TriggerObserver {
+    /// A trigger starts: sources are about to be asked.
+    fn trigger_starts(&mut self) {}
+    /// A trigger has ended.
+    fn trigger_ended(&mut self, triggered: &Triggered);
+}
+
+impl<F: FnMut(&Triggered)> TriggerObserver for F {
+    fn trigger_ended(&mut self, triggered: &Triggered) {
+        self(triggered);
+    }
+}
+
 /// Who a query is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryIdentity {
@@ -164,18 +178,18 @@ impl MicroBatchExecution {
         &self.query
     }
 
-    /// Runs triggers until a stop is asked for, or the trigger has nothing left to do, then ends in order. `observe` is told
-    /// what each trigger came to.
+    /// Runs triggers until a stop is asked for, or the trigger has nothing left to do. `observer` is told what each came to.
     ///
     /// # Errors
     ///
     /// Those of the sources, the sink, the disk and the query itself.
-    pub fn run(&mut self, observe: &mut dyn FnMut(&Triggered)) -> Result<()> {
+    pub fn run(&mut self, observer: &mut dyn TriggerObserver) -> Result<()> {
         while !self.stop.is_set() {
             let started = self.clock.now();
             let clock = self.clock.monotonic();
+            observer.trigger_starts();
             let triggered = self.run_one_trigger()?;
-            observe(&triggered);
+            observer.trigger_ended(&triggered);
             let is_last = match self.trigger {
                 Trigger::ProcessingTime(_) => false,
                 Trigger::AvailableNow => triggered == Triggered::Idle,

@@ -10,6 +10,7 @@ use crate::operator::StateDelta;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::JoinHandle;
 
 /// The state of all operators after a batch, to be written.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ enum Job {
     Remove(Vec<PathBuf>),
 }
 
-/// Where the jobs are done.
+/// Where the jobs are done. Dropping it waits for what is being done: a successor must not meet half-written files that grow.
 #[derive(Debug)]
 pub(super) struct Keeper {
     worker: Worker,
@@ -40,10 +41,12 @@ enum Worker {
         home: Home,
         answer: Option<Result<Snapshot>>,
     },
-    /// On a thread, which ends when this is dropped, after what it is doing.
+    /// On a thread.
     Thread {
-        requests: Sender<Job>,
+        /// `None` only while it is dropped.
+        requests: Option<Sender<Job>>,
         answers: Receiver<Result<Snapshot>>,
+        thread: Option<JoinHandle<()>>,
     },
 }
 
@@ -83,7 +86,7 @@ impl Keeper {
     pub(super) fn thread(home: Home) -> Result<Keeper> {
         let (requests, inbox) = channel();
         let (outbox, answers) = channel();
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("tidemill-keeper".to_owned())
             .spawn(move || {
                 for job in inbox {
@@ -96,7 +99,11 @@ impl Keeper {
             })
             .map_err(|cause| no_thread("keeper", cause))?;
         Ok(Keeper {
-            worker: Worker::Thread { requests, answers },
+            worker: Worker::Thread {
+                requests: Some(requests),
+                answers,
+                thread: Some(thread),
+            },
             is_writing: false,
         })
     }
@@ -110,9 +117,7 @@ impl Keeper {
         self.is_writing = true;
         match &mut self.worker {
             Worker::Inline { home, answer } => *answer = Some(home.write(&job)),
-            Worker::Thread { requests, .. } => {
-                requests.send(Job::Write(job)).map_err(|_| thread_ended())?;
-            }
+            Worker::Thread { requests, .. } => send(requests.as_ref(), Job::Write(job))?,
         }
         Ok(())
     }
@@ -120,11 +125,7 @@ impl Keeper {
     pub(super) fn remove(&mut self, paths: Vec<PathBuf>) -> Result<()> {
         match &mut self.worker {
             Worker::Inline { home, .. } => home.remove(&paths),
-            Worker::Thread { requests, .. } => {
-                requests
-                    .send(Job::Remove(paths))
-                    .map_err(|_| thread_ended())?;
-            }
+            Worker::Thread { requests, .. } => send(requests.as_ref(), Job::Remove(paths))?,
         }
         Ok(())
     }
@@ -148,6 +149,26 @@ impl Keeper {
         self.is_writing = done.is_none();
         Ok(done)
     }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if let Worker::Thread {
+            requests, thread, ..
+        } = self
+        {
+            drop(requests.take());
+            let ended = thread.take().map(JoinHandle::join);
+            if let Some(Err(_)) = ended {
+                tracing::error!("the thread that keeps the checkpoint has panicked");
+            }
+        }
+    }
+}
+
+fn send(requests: Option<&Sender<Job>>, job: Job) -> Result<()> {
+    let sent = requests.map(|requests| requests.send(job));
+    sent.and_then(Result::ok).ok_or_else(thread_ended)
 }
 
 /// The state files below `directory` that no snapshot names: left behind by a run that crashed.

@@ -138,7 +138,7 @@ fn available_now_takes_what_was_there_at_the_start_within_the_limits_and_stops()
     let mut execution = MicroBatchExecution::open(&world.spec(Trigger::AvailableNow)).unwrap();
     let mut rows = Vec::new();
     execution
-        .run(&mut |triggered| {
+        .run(&mut |triggered: &Triggered| {
             if let Triggered::Batch(progress) = triggered {
                 rows.push(progress.num_input_rows);
                 world.offer(100);
@@ -157,7 +157,7 @@ fn once_takes_everything_in_one_batch_and_runs_none_without_data() {
         let mut execution = MicroBatchExecution::open(&world.spec(Trigger::Once)).unwrap();
         let mut rows = Vec::new();
         execution
-            .run(&mut |triggered| {
+            .run(&mut |triggered: &Triggered| {
                 if let Triggered::Batch(progress) = triggered {
                     rows.push(progress.num_input_rows);
                 }
@@ -174,7 +174,7 @@ fn a_stop_lets_the_batch_finish_and_makes_its_commit_durable() {
     world.offer(100);
     let spec = world.spec(Trigger::default());
     let mut execution = MicroBatchExecution::open(&spec).unwrap();
-    execution.run(&mut |_| spec.stop.set()).unwrap();
+    execution.run(&mut |_: &Triggered| spec.stop.set()).unwrap();
     execution.close().unwrap();
     let disk = world
         .disk
@@ -292,7 +292,7 @@ fn a_processing_time_trigger_waits_for_the_multiple_of_its_interval() {
             }
         });
         execution
-            .run(&mut |triggered| {
+            .run(&mut |triggered: &Triggered| {
                 assert_ne!(*triggered, Triggered::Idle);
                 intervals.push(world.clock.now().0 / 10_000);
                 if intervals.len() == 3 {
