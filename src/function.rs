@@ -11,6 +11,7 @@ mod aggregate;
 mod arithmetic;
 mod bitwise;
 pub(crate) mod comparison;
+mod datetime;
 mod predicate;
 pub mod registry;
 mod signature;

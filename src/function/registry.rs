@@ -4,8 +4,8 @@
 //! one function; the first module that claims it wins, and a test refuses a second claim.
 
 use crate::function::{
-    AggregateFunction, ScalarFunction, aggregate, arithmetic, bitwise, comparison, predicate,
-    window,
+    AggregateFunction, ScalarFunction, aggregate, arithmetic, bitwise, comparison, datetime,
+    predicate, window,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -54,6 +54,7 @@ const MODULES: &[Module] = &[
     Module::scalars(bitwise::functions, bitwise::ALIASES),
     Module::scalars(comparison::functions, comparison::ALIASES),
     Module::scalars(predicate::functions, predicate::ALIASES),
+    Module::scalars(datetime::functions, datetime::ALIASES),
 ];
 
 /// The scalar function of this name or alias (without regard to case).
