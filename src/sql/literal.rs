@@ -4,15 +4,22 @@
 //! `DOUBLE`; a suffix decides otherwise: `Y S L F D BD`.
 
 use super::token::syntax_error;
+use crate::cast::zone::Zone;
+use crate::cast::{parse_date, parse_timestamp, parse_timestamp_ntz};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstKind};
-use crate::types::DECIMAL_MAX_PRECISION;
+use crate::types::{self, DECIMAL_MAX_PRECISION};
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, Float32Array, Float64Array, Int8Array,
-    Int16Array, Int32Array, Int64Array, NullArray, StringArray,
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
+    Int8Array, Int16Array, Int32Array, Int64Array, NullArray, StringArray,
+    TimestampMicrosecondArray,
 };
+use arrow::datatypes::DataType;
 use std::str::FromStr;
 use std::sync::Arc;
+
+/// An hour in microseconds.
+const MICROS_PER_HOUR: i64 = 3_600_000_000;
 
 /// A constant of the tree.
 pub(super) fn constant(value: ArrayRef, span: Span) -> Ast {
@@ -53,11 +60,7 @@ pub(super) fn binary(digits: &str, span: Span) -> Result<Ast> {
     } else {
         format!("0{digits}")
     };
-    let invalid = || {
-        Error::invalid(format!("not a hexadecimal literal. value=`{digits}`"))
-            .with_condition("INVALID_TYPED_LITERAL")
-            .with_span(span)
-    };
+    let invalid = || invalid_typed("X", digits, span);
     let pairs = padded.as_bytes().chunks(2);
     let bytes = pairs
         .map(|pair| {
@@ -71,6 +74,70 @@ pub(super) fn binary(digits: &str, span: Span) -> Result<Ast> {
         Arc::new(BinaryArray::from(vec![bytes.as_slice()])),
         span,
     ))
+}
+
+/// `DATE '2024-02-29'`.
+///
+/// # Errors
+///
+/// `INVALID_TYPED_LITERAL`, if it is no date.
+pub(super) fn date(written: &str, span: Span) -> Result<Ast> {
+    let days = parse_date(written).ok_or_else(|| invalid_typed("DATE", written, span))?;
+    Ok(constant(Arc::new(Date32Array::from(vec![days])), span))
+}
+
+/// `TIMESTAMP_NTZ '2024-02-29 12:00:00'`.
+///
+/// # Errors
+///
+/// `INVALID_TYPED_LITERAL`, if it is no timestamp.
+pub(super) fn timestamp_ntz(written: &str, span: Span) -> Result<Ast> {
+    let micros = parse_timestamp_ntz(written)
+        .ok_or_else(|| invalid_typed("TIMESTAMP_NTZ", written, span))?;
+    Ok(constant(
+        Arc::new(TimestampMicrosecondArray::from(vec![micros])),
+        span,
+    ))
+}
+
+/// `TIMESTAMP '2024-02-29 12:00:00'`: a constant if it names its zone; else the moment depends on the session's zone, and it
+/// is a cast of its text.
+///
+/// # Errors
+///
+/// `INVALID_TYPED_LITERAL`, if it is no timestamp.
+pub(super) fn timestamp(written: &str, span: Span) -> Result<Ast> {
+    let moment = |hours: i64| {
+        let zone = Zone::Fixed(hours * 3600);
+        parse_timestamp(written, zone, hours * 24 * MICROS_PER_HOUR)
+            .ok_or_else(|| invalid_typed("TIMESTAMP", written, span))
+    };
+    let micros = moment(0)?;
+    if micros != moment(1)? {
+        return Ok(cast(text(written, span), types::timestamp(), false, span));
+    }
+    let array = TimestampMicrosecondArray::from(vec![micros]).with_timezone("UTC");
+    Ok(constant(Arc::new(array), span))
+}
+
+/// A cast.
+pub(super) fn cast(input: Ast, data_type: DataType, is_try: bool, span: Span) -> Ast {
+    Ast {
+        kind: AstKind::Cast {
+            input: Box::new(input),
+            data_type,
+            is_try,
+        },
+        span,
+    }
+}
+
+fn invalid_typed(type_name: &str, written: &str, span: Span) -> Error {
+    Error::invalid(format!(
+        "the value of a typed literal is malformed. type=`{type_name}`, value=`{written}`"
+    ))
+    .with_condition("INVALID_TYPED_LITERAL")
+    .with_span(span)
 }
 
 /// A number as it was written, with its sign and suffix.

@@ -159,6 +159,82 @@ fn every_recorded_query_parses_or_is_refused_by_name() {
     }
 }
 
+/// Pieces of SQL, to be put together at random.
+const PIECES: [&str; 60] = [
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "GROUP BY",
+    "ORDER BY",
+    "LIMIT",
+    "WITH",
+    "AS",
+    "UNION ALL",
+    "JOIN",
+    "LEFT",
+    "ON",
+    "USING",
+    "LATERAL",
+    "VIEW",
+    "EXPLODE",
+    "STREAM",
+    "WATERMARK",
+    "DELAY OF",
+    "INTERVAL",
+    "SECONDS",
+    "'1'",
+    "DAY",
+    "TO",
+    "CASE",
+    "WHEN",
+    "THEN",
+    "END",
+    "CAST",
+    "INT",
+    "ARRAY<INT>",
+    "IN",
+    "NOT",
+    "BETWEEN",
+    "AND",
+    "LIKE",
+    "IS NULL",
+    "t",
+    "a",
+    "`b c`",
+    "1",
+    "1.5e3",
+    "X'1'",
+    "r'\\'",
+    "(",
+    ")",
+    ",",
+    ".",
+    "*",
+    "+",
+    "->",
+    "|>",
+    "::",
+    "[",
+    "]",
+    ";",
+    "=",
+    "CREATE",
+    "INSERT INTO",
+    "TABLE",
+];
+
+proptest::proptest! {
+    #[test]
+    fn any_text_gives_statements_or_an_error_with_a_place(
+        picks in proptest::collection::vec(0..PIECES.len(), 1..40)
+    ) {
+        let text = picks.iter().map(|pick| PIECES[*pick]).collect::<Vec<_>>().join(" ");
+        if let Err(error) = parse_script(&text) {
+            proptest::prop_assert!(error.span().is_somewhere(), "{}: {}", text, error);
+        }
+    }
+}
+
 #[test]
 fn queries_of_every_shape_parse() {
     let queries = [

@@ -228,6 +228,8 @@ impl Parser<'_> {
             };
             for separator in separators {
                 if self.eat(separator) {
+                    // Spark calls `SUBSTR(s FROM 2)` by the long name.
+                    function = if name == "substr" { "substring" } else { name };
                     arguments.push(self.value_expression()?);
                 }
             }

@@ -5,6 +5,7 @@ use crate::error::{Result, Span};
 use crate::expr::{Ast, AstKind};
 use crate::sql::interval::{interval, is_interval};
 use crate::sql::literal;
+use crate::sql::literal::cast;
 use crate::sql::parser::Parser;
 use crate::sql::token::{TokenKind, syntax_error};
 use crate::types;
@@ -106,7 +107,10 @@ impl Parser<'_> {
                 self.skip(1);
                 literal::number(&written, true, self.span_from(span))
             }
-            TokenKind::Text(_) => Ok(self.texts()),
+            TokenKind::Text(_) => {
+                let value = self.eat_texts();
+                Ok(literal::text(&value, self.span_from(span)))
+            }
             TokenKind::Hex(digits) => {
                 self.skip(1);
                 literal::binary(&digits, span)
@@ -124,13 +128,8 @@ impl Parser<'_> {
     }
 
     /// Strings side by side are one string.
-    fn texts(&mut self) -> Ast {
-        let start = self.span();
-        let mut value = String::new();
-        while let Some(text) = self.eat_text() {
-            value.push_str(&text);
-        }
-        literal::text(&value, self.span_from(start))
+    fn eat_texts(&mut self) -> String {
+        std::iter::from_fn(|| self.eat_text()).collect()
     }
 
     /// What begins with a plain word.
@@ -172,25 +171,23 @@ impl Parser<'_> {
     /// `DATE '2024-02-29'`, and a string behind any other type name.
     fn typed(&mut self, type_name: &str) -> Result<Ast> {
         let start = self.span();
-        let data_type = match type_name {
-            "DATE" => DataType::Date32,
-            "TIMESTAMP" | "TIMESTAMP_LTZ" => types::timestamp(),
-            "TIMESTAMP_NTZ" => types::timestamp_ntz(),
-            "X" => {
-                self.skip(1);
-                let digits = self.text_literal("hexadecimal digits")?;
-                return literal::binary(&digits, self.span_from(start));
-            }
-            "TIME" => return Err(self.unsupported("the TIME type", start)),
-            _ => {
-                self.skip(1);
-                return Err(self.unexpected("an operator or a comma"));
-            }
-        };
+        let is_known =
+            ["DATE", "TIMESTAMP", "TIMESTAMP_LTZ", "TIMESTAMP_NTZ", "X"].contains(&type_name);
+        if type_name == "TIME" {
+            return Err(self.unsupported("the TIME type", start));
+        }
         self.skip(1);
-        let value = self.texts();
-        let span = start.union(value.span);
-        Ok(cast(value, data_type, false, span))
+        if !is_known {
+            return Err(self.unexpected("an operator or a comma"));
+        }
+        let value = self.eat_texts();
+        let span = self.span_from(start);
+        match type_name {
+            "X" => literal::binary(&value, span),
+            "DATE" => literal::date(&value, span),
+            "TIMESTAMP_NTZ" => literal::timestamp_ntz(&value, span),
+            _ => literal::timestamp(&value, span),
+        }
     }
 
     fn case(&mut self) -> Result<Ast> {
@@ -397,17 +394,6 @@ impl Parser<'_> {
 fn star(qualifier: Vec<String>, span: Span) -> Ast {
     Ast {
         kind: AstKind::Star(qualifier),
-        span,
-    }
-}
-
-fn cast(input: Ast, data_type: DataType, is_try: bool, span: Span) -> Ast {
-    Ast {
-        kind: AstKind::Cast {
-            input: Box::new(input),
-            data_type,
-            is_try,
-        },
         span,
     }
 }

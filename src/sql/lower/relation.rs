@@ -159,6 +159,13 @@ pub(super) fn generated(input: &Plan, view: &LateralView) -> Result<Plan> {
     builder::generate(input, &view_of_builder).map_err(|error| error.with_span(view.span))
 }
 
+fn source_name(call: &Ast) -> &str {
+    match &call.kind {
+        AstKind::Call(called) => &called.name,
+        _ => "",
+    }
+}
+
 /// `FROM range(10)`, `FROM explode(…)`.
 fn table_function(call: &Ast) -> Result<Plan> {
     if let AstKind::Call(called) = &call.kind
@@ -172,5 +179,13 @@ fn table_function(call: &Ast) -> Result<Plan> {
         name: None,
         columns: Vec::new(),
     };
-    builder::generate(&values::one_row(), &view).map_err(|error| error.with_span(call.span))
+    builder::generate(&values::one_row(), &view).map_err(|error| match error.condition() {
+        Some("UNSUPPORTED_GENERATOR.NOT_GENERATOR") => Error::invalid(format!(
+            "there is no such table function. name=`{}`",
+            source_name(call)
+        ))
+        .with_condition("UNRESOLVABLE_TABLE_VALUED_FUNCTION")
+        .with_span(call.span),
+        _ => error.with_span(call.span),
+    })
 }

@@ -116,21 +116,59 @@ fn strings_resolve_sparks_escapes() {
 }
 
 #[test]
-fn typed_literals_are_casts_of_their_text() {
+fn typed_literals_are_constants_unless_they_depend_on_the_session() {
     let written = [
         "DATE'2024-02-29'",
         "timestamp '2024-02-29 12:00:00'",
+        "TIMESTAMP '2024-02-29 12:00:00+02:00'",
+        "TIMESTAMP 'T12:00:00Z'",
         "TIMESTAMP_NTZ'2024-02-29'",
         "true",
         "NULL",
     ];
     let all: Vec<String> = written.iter().map(|text| shown(text)).collect();
     assert_snapshot!(all.join("\n"), @"
-        cast(2024-02-29:string as date)
+        2024-02-29:date
         cast(2024-02-29 12:00:00:string as timestamp)
-        cast(2024-02-29:string as timestamp_ntz)
+        2024-02-29T10:00:00Z:timestamp
+        cast(T12:00:00Z:string as timestamp)
+        2024-02-29T00:00:00:timestamp_ntz
         true:boolean
         null:void
+    ");
+}
+
+#[test]
+fn malformed_typed_literals_are_refused() {
+    assert_snapshot!(refused("SELECT DATE '2024-02-30'"), @"
+        [INVALID_TYPED_LITERAL] the value of a typed literal is malformed. type=`DATE`, value=`2024-02-30`; line 1 column 8
+          |
+        1 | SELECT DATE '2024-02-30'
+          |        ^^^^^^^^^^^^^^^^^
+    ");
+    assert_snapshot!(refused("SELECT TIMESTAMP '2024-02-29 25:00:00'"), @"
+        [INVALID_TYPED_LITERAL] the value of a typed literal is malformed. type=`TIMESTAMP`, value=`2024-02-29 25:00:00`; line 1 column 8
+          |
+        1 | SELECT TIMESTAMP '2024-02-29 25:00:00'
+          |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    ");
+    assert_snapshot!(refused("SELECT X'1G'"), @"
+        [INVALID_TYPED_LITERAL] the value of a typed literal is malformed. type=`X`, value=`1G`; line 1 column 8
+          |
+        1 | SELECT X'1G'
+          |        ^^^^^
+    ");
+    assert_snapshot!(refused("SELECT TIME '12:00:00'"), @"
+        the TIME type is not supported; line 1 column 8
+          |
+        1 | SELECT TIME '12:00:00'
+          |        ^^^^
+    ");
+    assert_snapshot!(refused("SELECT a 'b' FROM t"), @"
+        [PARSE_SYNTAX_ERROR] expected an operator or a comma, found the string 'b'; line 1 column 10
+          |
+        1 | SELECT a 'b' FROM t
+          |          ^^^
     ");
 }
 
@@ -263,6 +301,7 @@ fn calls_with_words_between_their_arguments() {
     let written = [
         "EXTRACT(HOUR FROM ts)",
         "substring(s FROM 2 FOR 3)",
+        "substr(s FROM 2)",
         "substr(s, 2)",
         "trim(s)",
         "TRIM(BOTH FROM s)",
@@ -298,6 +337,7 @@ fn calls_with_words_between_their_arguments() {
     assert_snapshot!(all.join("\n"), @"
         extract(HOUR:string, ts)
         substring(s, 2:int, 3:int)
+        substring(s, 2:int)
         substr(s, 2:int)
         trim(s)
         trim(s)

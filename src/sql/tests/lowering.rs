@@ -1,5 +1,5 @@
 use super::*;
-use crate::plan::builder;
+use crate::plan::builder::{self, EventTimeColumn};
 use crate::plan::{LogicalPlan, Relation};
 use crate::source::SourceFactory;
 use crate::source::memory::MemoryStream;
@@ -106,6 +106,14 @@ fn queries_have_the_columns_of_spark() {
         "SELECT *, b AS c FROM t",
         "SELECT t.* FROM t x JOIN t ON false",
         "SELECT * EXCEPT (b), x.l FROM t x",
+        "SELECT * FROM t JOIN s USING (a)",
+        "SELECT * FROM t LEFT SEMI JOIN s USING (a)",
+        "SELECT * FROM t NATURAL LEFT JOIN s",
+        "SELECT b, count(*), grouping_id() AS g FROM t GROUP BY ROLLUP (b)",
+        "FROM t |> AGGREGATE count(*) AS n, max(a) GROUP BY b AS k, a |> WHERE n > 1",
+        "FROM t |> JOIN s ON t.a = s.a |> SELECT * EXCEPT (l) |> ORDER BY c",
+        "FROM t |> AGGREGATE sum(a) AS s",
+        "SELECT b FROM t GROUP BY ALL HAVING max(a) > 1 ORDER BY ALL LIMIT 5 OFFSET 2",
         "SELECT * FROM (SELECT a, b FROM t) AS q(x, y)",
         "WITH q AS (SELECT a FROM t), r (z) AS (SELECT a FROM q) SELECT r.z, q.a FROM q, r",
         "WITH t AS (SELECT c FROM s) SELECT * FROM t",
@@ -126,6 +134,14 @@ fn queries_have_the_columns_of_spark() {
         struct<a:int,b:string,l:array<int>,c:string>
         struct<a:int,b:string,l:array<int>>
         struct<a:int,l:array<int>,l:array<int>>
+        struct<a:int,b:string,l:array<int>,c:double>
+        struct<a:int,b:string,l:array<int>>
+        struct<a:int,b:string,l:array<int>,c:double>
+        struct<b:string,count(1):bigint,g:bigint>
+        struct<k:string,a:int,n:bigint,max(a):int>
+        struct<a:int,b:string,a:int,c:double>
+        struct<s:bigint>
+        struct<b:string>
         struct<x:int,y:string>
         struct<z:int,a:int>
         struct<c:double>
@@ -187,6 +203,12 @@ fn errors_of_resolution_point_into_the_text() {
         1 | SELECT t.a FROM (SELECT * FROM t)
           |        ^^^
     ");
+    assert_snapshot!(names.refused("SELECT * FROM sql_keywords()"), @"
+        [UNRESOLVABLE_TABLE_VALUED_FUNCTION] there is no such table function. name=`sql_keywords`; line 1 column 15
+          |
+        1 | SELECT * FROM sql_keywords()
+          |               ^^^^^^^^^^^^^^
+    ");
     assert_snapshot!(names.refused("SELECT a FROM t LIMIT -1"), @"
         [INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE] a number of rows is not negative. value=`-1`; line 1 column 23
           |
@@ -235,4 +257,70 @@ fn errors_of_resolution_point_into_the_text() {
         1 | SELECT k FROM STREAM e WATERMARK ts DELAY OF INTERVAL -1 DAY
           |                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
     ");
+}
+/// Runs the steps of a recorded case; gives the last plan.
+fn lowered(case: &serde_json::Value) -> Result<Arc<LogicalPlan>> {
+    let mut names = Names::default();
+    let entries = |key: &str| case[key].as_object().cloned().unwrap_or_default();
+    for (name, source) in entries("sources") {
+        names.add_stream(&name, source["schema"].as_str().unwrap());
+    }
+    for (name, table) in entries("tables") {
+        names.add_table(&name, table["schema"].as_str().unwrap());
+    }
+    let mut last = None;
+    for step in case["steps"].as_array().unwrap() {
+        let text = |key: &str| step[key].as_str().unwrap_or_default().to_owned();
+        let input = |names: &Names| {
+            let streams = names.streams.get(&text("input"));
+            let found = names.plans.get(&text("input")).or(streams);
+            builder::alias(found.unwrap(), &text("input"))
+        };
+        let columns = || -> Vec<String> {
+            let columns = step["columns"].as_array().into_iter().flatten();
+            columns
+                .map(|column| column.as_str().unwrap().to_owned())
+                .collect()
+        };
+        let plan = match step["op"].as_str() {
+            None => names.plan(&text("sql"))?,
+            Some("with_watermark") => {
+                let column = EventTimeColumn::Name(vec![text("column")]);
+                builder::watermark(&input(&names), &column, &text("delay"))?
+            }
+            Some("drop_duplicates") => builder::drop_duplicates(&input(&names), &columns(), false)?,
+            Some(_) => builder::drop_duplicates(&input(&names), &columns(), true)?,
+        };
+        names.plans.insert(text("view"), Arc::clone(&plan));
+        last = Some(plan);
+    }
+    Ok(last.unwrap())
+}
+
+#[test]
+fn every_recorded_query_has_sparks_columns() {
+    let mut wrong = Vec::new();
+    for case in recorded_cases() {
+        let name = case["name"].as_str().unwrap();
+        match (lowered(&case), case["expected"]["schema"].as_str()) {
+            (Ok(plan), Some(expected)) => {
+                let found =
+                    simple_string(&DataType::Struct(plan.schema.to_arrow().fields().clone()));
+                if found != expected {
+                    wrong.push(format!("{name}: {found} and not {expected}"));
+                }
+            }
+            (Err(error), _) if error.condition() == Some("UNRESOLVED_ROUTINE") => {}
+            (Err(error), Some(_)) => wrong.push(format!("{name}: {error}")),
+            (Err(error), None) => {
+                let expected = case["expected"]["error"]["condition"].as_str();
+                if error.condition() != expected {
+                    wrong.push(format!("{name}: {error}, and not {expected:?}"));
+                }
+            }
+            // Refused later: by the check of the plan, or at run time.
+            (Ok(_), None) => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
