@@ -20,6 +20,7 @@ pub mod micro_batch;
 pub mod operator;
 pub mod plan;
 pub mod progress;
+pub mod replay;
 pub mod sink;
 pub mod source;
 pub mod trigger;

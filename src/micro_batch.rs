@@ -12,7 +12,7 @@
 //! told to forget what lies before. After any error the execution is of no further use: it is opened again
 //! ([`MicroBatchExecution::open`]), from what is durable.
 
-mod open;
+pub(crate) mod open;
 mod report;
 #[cfg(test)]
 pub(crate) mod tests;

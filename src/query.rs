@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::incremental::IncrementalPlan;
 use crate::micro_batch::{BatchPlan, ExecutionSpec, Triggered};
 use crate::plan::LogicalPlan;
+use crate::plan::explain::explain;
 use crate::progress::StreamingQueryProgress;
 use crate::sink::{OutputMode, SinkFactory};
 use crate::trigger::Trigger;
@@ -230,6 +231,11 @@ impl StreamingQuery {
     /// The error that ended it: Spark's `STREAM_FAILED`, with what went wrong as its cause.
     pub fn exception(&self) -> Option<Error> {
         self.shared.state().exception.clone()
+    }
+
+    /// What it computes, as text: see [`crate::plan::explain`].
+    pub fn explain(&self) -> String {
+        self.shared.plan.as_deref().map(explain).unwrap_or_default()
     }
 
     /// What it computes.

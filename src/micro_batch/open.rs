@@ -10,7 +10,7 @@
 //! the last batch ran with and the one it computed for the next.
 
 use super::{BatchPlan, MicroBatchExecution, OpenSource, Place, QueryIdentity};
-use crate::batch::{Timestamp, Watermarks};
+use crate::batch::{BatchId, Timestamp, Watermarks};
 use crate::checkpoint::{
     Checkpoint, CheckpointSettings, History, Opener, Plan, SourceStart, Start,
 };
@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-const TIME_ZONE: &str = "spark.sql.session.timeZone";
+pub(crate) const TIME_ZONE: &str = "spark.sql.session.timeZone";
 const WATERMARK_POLICY: &str = "spark.sql.streaming.multipleWatermarkPolicy";
 
 /// Makes the plan of a query, given the settings that its checkpoint keeps.
@@ -140,7 +140,7 @@ impl MicroBatchExecution {
         if let Some(start) = history.last_start() {
             refuse_another_query(start, plan.as_ref())?;
         }
-        restore_state(plan.as_mut(), &history)?;
+        restore_state(plan.as_mut(), &history, history.last_committed())?;
         let mut sources = open_sources(plan.sources(), &history)?;
         if history.is_empty() {
             let start = first_start(&sources, plan.as_ref(), &pinned);
@@ -224,7 +224,7 @@ fn policy(pinned: &BTreeMap<String, String>) -> Result<WatermarkPolicy> {
 }
 
 /// Refuses a plan whose sources or operators are not those of the checkpoint.
-fn refuse_another_query(start: &Start, plan: &dyn BatchPlan) -> Result<()> {
+pub(crate) fn refuse_another_query(start: &Start, plan: &dyn BatchPlan) -> Result<()> {
     let kept: BTreeSet<&str> = start.sources.keys().map(String::as_str).collect();
     let sources = plan.sources().iter().map(|source| source.name.as_str());
     let asked: BTreeSet<&str> = sources.collect();
@@ -270,13 +270,17 @@ fn join(names: BTreeSet<&str>) -> String {
     names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
-/// Gives the operators the state after the last committed batch.
-fn restore_state(plan: &mut dyn BatchPlan, history: &History) -> Result<()> {
+/// Gives the operators the state after `last`: none at all before batch 0.
+pub(crate) fn restore_state(
+    plan: &mut dyn BatchPlan,
+    history: &History,
+    last: Option<BatchId>,
+) -> Result<()> {
     let mut operators = plan.operators_mut();
     for operator in &mut operators {
         operator.reset();
     }
-    let Some(last) = history.last_committed() else {
+    let Some(last) = last else {
         return Ok(());
     };
     if operators.is_empty() {
@@ -353,7 +357,7 @@ fn first_start(
         (open.name.clone(), start)
     });
     Start {
-        next_batch: crate::batch::BatchId(0),
+        next_batch: BatchId(0),
         time: Timestamp(0),
         watermarks: Watermarks::default(),
         sources: sources.collect(),
