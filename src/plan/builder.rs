@@ -14,7 +14,7 @@ mod select;
 mod set;
 mod sort;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod watermark;
 mod window;
 

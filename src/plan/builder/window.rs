@@ -6,15 +6,15 @@
 //!
 //! The column is the last one, so that what was resolved over the input stays right.
 
-use crate::analyze::WindowSpec;
 use crate::analyze::call::required;
+use crate::analyze::{WindowSpec, literal_value};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::function::window::window_type;
 use crate::plan::builder::{Output, column, filtered, node, project};
 use crate::plan::{Column, LogicalPlan, PlanNode};
-use arrow::array::Int64Array;
-use arrow::datatypes::DataType;
+use arrow::array::{Array, AsArray, Int64Array};
+use arrow::datatypes::{DataType, Int64Type};
 use std::sync::Arc;
 
 /// The most windows one row may belong to: more is a slide given in the wrong unit.
@@ -123,11 +123,21 @@ fn session(
     gap_us: &Expr,
     name: &str,
 ) -> Result<Arc<LogicalPlan>> {
-    let zero = Expr::literal(Arc::new(Int64Array::from(vec![0])));
-    let with_gap = filtered(input, call(">", vec![gap_us.clone(), zero])?);
+    let with_gap = if is_positive_constant(gap_us) {
+        Arc::clone(input)
+    } else {
+        let zero = Expr::literal(Arc::new(Int64Array::from(vec![0])));
+        filtered(input, call(">", vec![gap_us.clone(), zero])?)
+    };
     let mut window = call("__session_window", vec![time.clone(), gap_us.clone()])?;
     window.is_nullable = false;
     Ok(with_column(&with_gap, window, name))
+}
+
+fn is_positive_constant(expr: &Expr) -> bool {
+    literal_value(expr)
+        .and_then(|value| value.as_primitive_opt::<Int64Type>())
+        .is_some_and(|value| value.is_valid(0) && value.value(0) > 0)
 }
 
 fn where_not_null(input: &Arc<LogicalPlan>, time: &Expr) -> Result<Arc<LogicalPlan>> {
