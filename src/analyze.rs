@@ -26,7 +26,7 @@ pub(crate) use time_window::WindowSpec;
 
 use crate::cast::can_cast;
 use crate::error::{Error, Result};
-use crate::expr::{Ast, AstKind, Expr, ExprKind};
+use crate::expr::{Ast, AstKind, Expr, ExprKind, is_null_constant};
 use crate::plan::PlanSchema;
 use crate::types::sql_name;
 use arrow::array::{ArrayRef, new_null_array};
@@ -277,7 +277,7 @@ pub(crate) fn cast_to(expr: Expr, data_type: &DataType) -> Expr {
     }
     let span = expr.span;
     if let ExprKind::Literal(value) = &expr.kind
-        && value.is_null(0)
+        && is_null_constant(value)
     {
         return null_of(data_type).at(span);
     }

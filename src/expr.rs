@@ -160,9 +160,14 @@ impl Expr {
     pub fn literal(value: ArrayRef) -> Expr {
         Expr {
             data_type: value.data_type().clone(),
-            is_nullable: value.is_null(0),
+            is_nullable: is_null_constant(&value),
             kind: ExprKind::Literal(value),
             span: Span::NOWHERE,
         }
     }
+}
+
+/// Whether a constant is null. Arrow does not count the values of the type without values as nulls.
+pub(crate) fn is_null_constant(value: &ArrayRef) -> bool {
+    value.is_empty() || value.is_null(0) || *value.data_type() == DataType::Null
 }

@@ -1,6 +1,7 @@
 //! Constants as Spark writes them in names: text and numbers bare, everything else with its type.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use crate::expr::is_null_constant;
+use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{
     DataType, Date32Type, DurationMicrosecondType, Float32Type, Float64Type, IntervalUnit,
     IntervalYearMonthType, TimeUnit, TimestampMicrosecondType,
@@ -9,7 +10,7 @@ use arrow::util::display::array_value_to_string;
 
 /// The text of a constant.
 pub(super) fn text(value: &ArrayRef) -> String {
-    if value.is_empty() || value.is_null(0) {
+    if is_null_constant(value) {
         return "NULL".to_owned();
     }
     match value.data_type() {

@@ -203,7 +203,7 @@ impl KeyResolver<'_> {
                     self.push(expr.clone(), name.clone())?;
                 }
                 StarOr::Ast(ast) if !ast.has_call(&is_aggregate_call) => {
-                    self.add(ast.without_alias())?;
+                    self.add(ast)?;
                 }
                 StarOr::Ast(_) => {}
             }
@@ -247,7 +247,7 @@ impl KeyResolver<'_> {
             }
         }
         let expr = analyzer.resolve(ast)?;
-        let name = ast.without_alias().output_name(schema);
+        let name = ast.output_name(schema);
         if !is_hashable(&expr.data_type) {
             return Err(Error::invalid(format!(
                 "the expression \"{name}\" cannot be used as a grouping expression because its data type \"{}\" is not an orderable data type",

@@ -1,6 +1,6 @@
 //! Resolved expressions as SQL text, with every cast that runs.
 
-use crate::expr::{Expr, ExprKind, call_text, literal_text};
+use crate::expr::{Expr, ExprKind, call_text, is_null_constant, literal_text};
 use crate::plan::Column;
 use crate::types::sql_name;
 use arrow::datatypes::DataType;
@@ -11,7 +11,7 @@ pub(super) fn text(expr: &Expr, columns: &[Column]) -> String {
         ExprKind::Column(index) => column(*index, columns),
         ExprKind::Literal(value) => {
             let text = literal_text(value);
-            let is_text = *value.data_type() == DataType::Utf8 && !value.is_null(0);
+            let is_text = *value.data_type() == DataType::Utf8 && !is_null_constant(value);
             if is_text { format!("'{text}'") } else { text }
         }
         ExprKind::Call(function, arguments) => {

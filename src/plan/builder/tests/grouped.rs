@@ -159,8 +159,8 @@ fn a_rollup_gives_each_row_once_per_grouping_set() {
         "k:string,p:bigint,c:bigint,g:bigint,gk:tinyint"
     );
     insta::assert_snapshot!(explain(&plan), @r"
-    Project [k, (v % 2) AS p, count(1) AS c, spark_grouping_id AS g, CAST((shiftright(spark_grouping_id, 1) & 1) AS TINYINT) AS gk]
-    +- Aggregate [k, (v % 2), spark_grouping_id], [count(1)], stateful: key (k STRING, (v % 2) BIGINT, spark_grouping_id BIGINT), kept forever
+    Project [k, (v % 2) AS p, count(1) AS c, spark_grouping_id AS g, CAST(((spark_grouping_id >> 1) & 1) AS TINYINT) AS gk]
+    +- Aggregate [events.k AS k, (v % 2), spark_grouping_id], [count(1)], stateful: key (k STRING, (v % 2) BIGINT, spark_grouping_id BIGINT), kept forever
        +- Expand [[k, (v % CAST(2 AS BIGINT)), 0], [k, NULL, 1], [NULL, NULL, 3]], [k, (v % 2), spark_grouping_id]
           +- StreamingRelation memory[events] [ts TIMESTAMP, k STRING, v BIGINT]
     ");
