@@ -134,8 +134,10 @@ fn producer_rule(key: &str) -> Option<Rule> {
     match key {
         "buffer.memory" => Some(Rule::Kilobytes("queue.buffering.max.kbytes")),
         "max.request.size" => Some(Rule::Renamed("message.max.bytes")),
-        "enable.idempotence" => Some(Rule::Owned("the producer is always idempotent")),
-        "acks" | "request.required.acks" => Some(Rule::Owned(
+        "delivery.timeout.ms" => Some(Rule::Renamed("message.timeout.ms")),
+        "enable.idempotence" => Some(Rule::Must(&["true"], "the producer is always idempotent")),
+        "acks" | "request.required.acks" => Some(Rule::Must(
+            &["all", "-1"],
             "a batch is committed only after all in-sync replicas have its rows (acks=all)",
         )),
         "transactional.id" | "enable.gapless.guarantee" => {

@@ -11,7 +11,8 @@
 //! counting, as compacted topics and transactions leave gaps.
 //!
 //! A partition that appears during the query is read from its first message on. That offset is part of the plan record
-//! ([`Range::detail`]), so that a replay reads the same.
+//! ([`Range::detail`]), so that a replay reads the same. So are the ids of the topics, which tell a topic from another that was
+//! created later under its name: its offsets may look right and mean other messages.
 
 mod batch_consumer;
 mod decode;
@@ -24,6 +25,7 @@ mod position;
 mod range_reader;
 mod slice;
 mod table;
+mod topic_ids;
 
 use crate::batch::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
@@ -40,7 +42,7 @@ use options::{KafkaSourceOptions, ValueFormat};
 use position::{ByPartition, Partitions, Position, Subscription, pairs, value_of};
 use range_reader::{Connections, Decode, RangeReader};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 /// Kafka topics as a stream or a table: what a plan holds.
@@ -128,7 +130,13 @@ struct Detail {
     /// Where partitions that are not in the start begin.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     added: ByPartition,
+    /// The ids of the topics.
+    #[serde(default, skip_serializing_if = "TopicIds::is_empty")]
+    topic_ids: TopicIds,
 }
+
+/// Ids by the name of the topic; topics of brokers that know no ids are missing.
+type TopicIds = BTreeMap<String, String>;
 
 impl Detail {
     fn of(range: &Range) -> Result<Detail> {
@@ -145,7 +153,7 @@ impl Detail {
     }
 
     fn to_value(&self) -> Result<Option<serde_json::Value>> {
-        if self.added.is_empty() {
+        if self.added.is_empty() && self.topic_ids.is_empty() {
             return Ok(None);
         }
         serde_json::to_value(self)
@@ -160,6 +168,10 @@ struct KafkaSource {
     schema: SchemaRef,
     connections: Connections,
     minimum: Minimum,
+    /// Of the topics as they were last read.
+    topic_ids: TopicIds,
+    /// Whether the ids were compared with those of the brokers in this life of the query.
+    are_ids_compared: bool,
     /// Trigger available-now: where everything ended when it was prepared.
     pinned: Option<ByPartition>,
     /// End of the last plan, and where everything ended then.
@@ -187,6 +199,8 @@ impl KafkaSource {
             schema,
             connections,
             minimum: Minimum::default(),
+            topic_ids: TopicIds::new(),
+            are_ids_compared: false,
             pinned: None,
             last_plan: None,
         })
@@ -201,7 +215,7 @@ impl KafkaSource {
     }
 
     /// Compares where reading stands with what is there.
-    fn look(&self, start: &ByPartition) -> Result<Waiting> {
+    fn look(&mut self, start: &ByPartition) -> Result<Waiting> {
         let mut there = self.offsets().partitions(&self.options.subscription)?;
         if let Some(pinned) = &self.pinned {
             // Available-now reads what was there when it was prepared, and no partition that came later.
@@ -211,6 +225,7 @@ impl KafkaSource {
         if !deleted.is_empty() {
             self.report(&Loss::PartitionsDeleted(deleted))?;
         }
+        let recreated = self.compare_ids(&there, start)?;
         let extent = self.offsets().extent(&there)?;
         let mut waiting = Waiting {
             begin: ByPartition::new(),
@@ -221,17 +236,49 @@ impl KafkaSource {
             let latest = value_of(&extent.latest, topic, partition).unwrap_or(earliest);
             let at = (topic, partition);
             let begin = match value_of(start, topic, partition) {
+                Some(_) if recreated.contains(topic) => earliest,
                 Some(wanted) => self.continue_at(at, wanted, earliest, latest)?,
                 None => self.start_new(at, earliest, &mut waiting.added)?,
             };
             put(&mut waiting.begin, at, begin);
-            if latest < begin {
-                // The partition was created again: the next batch starts where it begins.
+            if latest < begin || recreated.contains(topic) {
+                // It is not what it was: this batch reads nothing of it, and ends where the next is to start.
                 put(&mut waiting.latest, at, earliest);
             }
         }
         self.apply_pin(&mut waiting)?;
         Ok(waiting)
+    }
+
+    /// The topics that were read before and have been created again since. Remembers the ids.
+    fn compare_ids(&mut self, there: &Partitions, start: &ByPartition) -> Result<BTreeSet<String>> {
+        let current = self.offsets().topic_ids(there)?;
+        let was_read = |topic: &String| {
+            let offsets = start.get(topic);
+            offsets.is_some_and(|offsets| offsets.values().any(|offset| *offset > 0))
+        };
+        let recreated: BTreeSet<String> = recreated(&self.topic_ids, &current)
+            .filter(was_read)
+            .collect();
+        for topic in &recreated {
+            self.report(&Loss::TopicRecreated(topic.clone()))?;
+        }
+        self.topic_ids.extend(current);
+        self.are_ids_compared = true;
+        Ok(recreated)
+    }
+
+    /// Before a replay, which no plan comes before: whether the topics of the range are still the same.
+    fn compare_ids_of_range(&mut self, detail: &Detail, end: &ByPartition) -> Result<()> {
+        if self.are_ids_compared || detail.topic_ids.is_empty() {
+            return Ok(());
+        }
+        let current = self.offsets().topic_ids(&position::partitions_of(end))?;
+        if let Some(topic) = recreated(&detail.topic_ids, &current).next() {
+            self.report(&Loss::TopicRecreated(topic))?;
+        }
+        self.are_ids_compared = true;
+        Ok(())
     }
 
     /// Where reading of a known partition goes on.
@@ -393,6 +440,7 @@ impl Source for KafkaSource {
                 true => ByPartition::new(),
                 false => waiting.added,
             },
+            topic_ids: self.topic_ids.clone(),
         };
         self.last_plan = Some((end.clone(), waiting.latest.clone()));
         Ok(Planned {
@@ -409,7 +457,9 @@ impl Source for KafkaSource {
         let decoder: Arc<dyn Decode> = Arc::new(MessageDecoder::new(&self.schema, columns)?);
         let mut begin = range.start.kafka()?.clone();
         let end = range.end.kafka()?;
-        for (topic, partition, offset) in pairs(&Detail::of(range)?.added) {
+        let detail = Detail::of(range)?;
+        self.compare_ids_of_range(&detail, end)?;
+        for (topic, partition, offset) in pairs(&detail.added) {
             put(&mut begin, (topic, partition), offset);
         }
         let unknown = missing(
@@ -436,6 +486,29 @@ impl Source for KafkaSource {
         Ok(())
     }
 
+    fn recover(&mut self, range: &Range) -> Result<()> {
+        self.topic_ids.extend(Detail::of(range)?.topic_ids);
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Option<serde_json::Value> {
+        if self.topic_ids.is_empty() {
+            return None;
+        }
+        serde_json::to_value(&self.topic_ids).ok()
+    }
+
+    fn restore(&mut self, snapshot: serde_json::Value) -> Result<()> {
+        self.topic_ids = serde_json::from_value(snapshot).map_err(|cause| {
+            Error::new(
+                ErrorKind::Corrupt,
+                "the snapshot of a Kafka source is not one of topic ids",
+            )
+            .with_source(cause)
+        })?;
+        Ok(())
+    }
+
     fn metrics(&self) -> BTreeMap<String, String> {
         let Some((end, latest)) = &self.last_plan else {
             return BTreeMap::new();
@@ -459,6 +532,14 @@ fn behind_latest(end: &ByPartition, latest: &ByPartition) -> BTreeMap<String, St
         ("maxOffsetsBehindLatest".to_owned(), max.to_string()),
         ("avgOffsetsBehindLatest".to_owned(), format!("{average:?}")),
     ])
+}
+
+/// The topics whose id is another now.
+fn recreated(known: &TopicIds, current: &TopicIds) -> impl Iterator<Item = String> {
+    known
+        .iter()
+        .filter(|(topic, id)| current.get(*topic).is_some_and(|now| now != *id))
+        .map(|(topic, _)| topic.clone())
 }
 
 /// The partitions a query starts with.

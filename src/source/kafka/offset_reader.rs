@@ -11,13 +11,16 @@ use super::position::{
     ByPartition, EARLIEST, LATEST, NoMatch, Partitions, Position, Subscription, json, list, pairs,
     partitions_of, value_of,
 };
+use super::topic_ids::{has_controller, topic_ids};
 use crate::clock::{Clock, StopSignal, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::client::{self, ClientEvents};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// One attempt of a request; short enough that a refusal is told early.
@@ -48,6 +51,8 @@ pub(super) struct OffsetReader {
     retries: u32,
     retry_interval: Duration,
     clock: SystemClock,
+    /// Whether the last metadata named a controller among the brokers.
+    has_controller: AtomicBool,
 }
 
 impl OffsetReader {
@@ -72,6 +77,7 @@ impl OffsetReader {
             retries: options.offset_retries,
             retry_interval: options.offset_retry_interval,
             clock: SystemClock::new(),
+            has_controller: AtomicBool::new(false),
         })
     }
 
@@ -113,12 +119,10 @@ impl OffsetReader {
         let mut attempts_left = self.retries;
         loop {
             let doing = format!("ask for the partitions of topic {topic}");
-            let metadata = self.ask(&doing, |timeout| {
-                self.consumer.fetch_metadata(Some(topic), timeout)
-            })?;
+            let metadata = self.metadata(&doing, Some(topic))?;
             let answer = metadata.topics().first();
             let code = answer
-                .and_then(rdkafka::metadata::MetadataTopic::error)
+                .and_then(MetadataTopic::error)
                 .map(RDKafkaErrorCode::from);
             let partitions: BTreeSet<i32> = answer
                 .map(|topic| {
@@ -145,9 +149,7 @@ impl OffsetReader {
     }
 
     fn partitions_of_pattern(&self, pattern: &regex::Regex) -> Result<Partitions> {
-        let metadata = self.ask("ask for all topics", |timeout| {
-            self.consumer.fetch_metadata(None, timeout)
-        })?;
+        let metadata = self.metadata("ask for all topics", None)?;
         Ok(metadata
             .topics()
             .iter()
@@ -159,6 +161,33 @@ impl OffsetReader {
                 (topic.name().to_owned(), partitions.collect())
             })
             .collect())
+    }
+
+    fn metadata(&self, doing: &str, topic: Option<&str>) -> Result<Metadata> {
+        let metadata = self.ask(doing, |timeout| {
+            self.consumer.fetch_metadata(topic, timeout)
+        })?;
+        let has_controller = has_controller(&self.consumer, metadata.brokers());
+        self.has_controller.store(has_controller, Ordering::Relaxed);
+        Ok(metadata)
+    }
+
+    /// The ids of these topics, as far as the brokers know ids.
+    ///
+    /// # Errors
+    ///
+    /// As [`OffsetReader::partitions`].
+    pub(super) fn topic_ids(&self, partitions: &Partitions) -> Result<BTreeMap<String, String>> {
+        if !self.has_controller.load(Ordering::Relaxed) {
+            return Ok(BTreeMap::new());
+        }
+        self.ask("ask for the ids of topics", |timeout| {
+            topic_ids(
+                &self.consumer,
+                partitions.keys().map(String::as_str),
+                timeout,
+            )
+        })
     }
 
     /// Where these partitions begin and end.
