@@ -193,6 +193,7 @@ impl KafkaSource {
             fetcher: Arc::new(Mutex::new(Fetcher::new(&options))),
             offsets: Arc::new(OffsetReader::open(&options)?),
             fails_on_data_loss: options.fails_on_data_loss,
+            poll_timeout: options.poll_timeout,
         };
         Ok(KafkaSource {
             options,

@@ -20,6 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
+/// After so long without a message it is looked at why.
+pub(super) const STALL: Duration = Duration::from_secs(5);
+
 /// How long one wait for a message lasts; between waits, events are served.
 const WAIT: Duration = Duration::from_millis(50);
 
@@ -55,10 +58,10 @@ pub(super) enum Filled {
     SliceFull,
     /// The part is done.
     PartDone,
-    /// The broker does not have the next offset.
-    OutOfRange,
-    /// The broker does not know the partition.
-    Missing,
+    /// The broker does not have the next offset, or does not know the partition.
+    Refused,
+    /// Nothing came for [`STALL`].
+    Stalled,
 }
 
 /// How much a slice takes.
@@ -80,7 +83,6 @@ struct Lane {
 pub(super) struct Fetcher {
     settings: ClientSettings,
     prefetch_bytes: u64,
-    poll_timeout: Duration,
     consumer: Option<SizedConsumer>,
     lanes: BTreeMap<(Arc<str>, i32), Lane>,
 }
@@ -100,7 +102,6 @@ impl Fetcher {
         Fetcher {
             settings,
             prefetch_bytes: options.prefetch_bytes,
-            poll_timeout: options.poll_timeout,
             consumer: None,
             lanes: BTreeMap::new(),
         }
@@ -179,7 +180,7 @@ impl Fetcher {
     ///
     /// # Errors
     ///
-    /// `Unavailable`, if nothing comes; `Invalid`, if we are refused; `Data`, if a message is broken.
+    /// `Unavailable`, if the brokers do not answer; `Invalid`, if they refuse us; `Data`, if a message is broken.
     pub(super) fn fill(
         &mut self,
         part: &mut Part,
@@ -188,6 +189,12 @@ impl Fetcher {
     ) -> Result<Filled> {
         let mut idle = Duration::ZERO;
         loop {
+            if idle.is_zero()
+                && let Some(sized) = &self.consumer
+            {
+                // What came shows that the connections work again.
+                sized.consumer.events().clear();
+            }
             let lane = self.lanes.get_mut(&part.key()).ok_or_else(|| {
                 Error::internal("a Kafka partition is read that was not assigned")
             })?;
@@ -197,7 +204,9 @@ impl Fetcher {
             };
             if taken.is_empty() {
                 idle += WAIT;
-                self.check_patience(part, idle)?;
+                if self.is_stalled(part, idle)? {
+                    return Ok(Filled::Stalled);
+                }
                 continue;
             }
             idle = Duration::ZERO;
@@ -209,26 +218,26 @@ impl Fetcher {
         }
     }
 
-    /// After waiting for nothing: whether it is worth waiting on.
-    fn check_patience(&self, part: &Part, idle: Duration) -> Result<()> {
+    /// After waiting for nothing: whether it is time to look why. As long as there is trouble with the connections, that is
+    /// why.
+    fn is_stalled(&self, part: &Part, idle: Duration) -> Result<bool> {
         let Some(sized) = &self.consumer else {
-            return Ok(());
+            return Ok(true);
         };
         sized.consumer.serve_events();
         let events = sized.consumer.events();
+        if !events.is_troubled() {
+            return Ok(idle >= STALL);
+        }
         let unreachable = Duration::from_millis(client::UNREACHABLE_MS);
-        let is_over = idle >= self.poll_timeout
-            || idle >= unreachable && events.is_troubled()
-            || events.is_refused();
-        if !is_over {
-            return Ok(());
+        if idle < unreachable && !events.is_refused() {
+            return Ok(false);
         }
         let doing = format!(
             "read topic {}, partition {}, offset {}",
             part.topic, part.partition, part.next
         );
-        let servers = self.settings.bootstrap_servers();
-        Err(events.explain(&doing, servers, None))
+        Err(events.explain(&doing, self.settings.bootstrap_servers(), None))
     }
 }
 
@@ -287,13 +296,12 @@ fn failed(part: &Part, code: RDKafkaErrorCode, text: &str) -> Result<Option<Fill
         part.topic, part.partition, part.next
     );
     match code {
-        RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => {
-            Ok(Some(Filled::OutOfRange))
-        }
-        RDKafkaErrorCode::UnknownTopicOrPartition
+        RDKafkaErrorCode::AutoOffsetReset
+        | RDKafkaErrorCode::OffsetOutOfRange
+        | RDKafkaErrorCode::UnknownTopicOrPartition
         | RDKafkaErrorCode::UnknownTopic
         | RDKafkaErrorCode::UnknownPartition
-        | RDKafkaErrorCode::UnknownTopicId => Ok(Some(Filled::Missing)),
+        | RDKafkaErrorCode::UnknownTopicId => Ok(Some(Filled::Refused)),
         RDKafkaErrorCode::BadMessage
         | RDKafkaErrorCode::InvalidMessage
         | RDKafkaErrorCode::BadCompression => Err(Error::data(format!(

@@ -20,7 +20,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::{Metadata, MetadataTopic};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// One attempt of a request; short enough that a refusal is told early.
@@ -51,8 +51,8 @@ pub(super) struct OffsetReader {
     retries: u32,
     retry_interval: Duration,
     clock: SystemClock,
-    /// Whether the last metadata named a controller among the brokers.
-    has_controller: AtomicBool,
+    /// Whether there is a controller among the brokers; known from the first metadata on.
+    has_controller: OnceLock<bool>,
 }
 
 impl OffsetReader {
@@ -77,7 +77,7 @@ impl OffsetReader {
             retries: options.offset_retries,
             retry_interval: options.offset_retry_interval,
             clock: SystemClock::new(),
-            has_controller: AtomicBool::new(false),
+            has_controller: OnceLock::new(),
         })
     }
 
@@ -167,8 +167,8 @@ impl OffsetReader {
         let metadata = self.ask(doing, |timeout| {
             self.consumer.fetch_metadata(topic, timeout)
         })?;
-        let has_controller = has_controller(&self.consumer, metadata.brokers());
-        self.has_controller.store(has_controller, Ordering::Relaxed);
+        self.has_controller
+            .get_or_init(|| has_controller(&self.consumer, metadata.brokers()));
         Ok(metadata)
     }
 
@@ -178,7 +178,13 @@ impl OffsetReader {
     ///
     /// As [`OffsetReader::partitions`].
     pub(super) fn topic_ids(&self, partitions: &Partitions) -> Result<BTreeMap<String, String>> {
-        if !self.has_controller.load(Ordering::Relaxed) {
+        let Some(first) = partitions.keys().next() else {
+            return Ok(BTreeMap::new());
+        };
+        if self.has_controller.get().is_none() {
+            self.metadata("ask for the brokers", Some(first))?;
+        }
+        if self.has_controller.get() != Some(&true) {
             return Ok(BTreeMap::new());
         }
         self.ask("ask for the ids of topics", |timeout| {

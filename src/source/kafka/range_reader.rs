@@ -3,17 +3,18 @@
 //! Partitions take turns, in the order of their names; in its turn a partition fills the slice, or what is left of its part.
 //! So a slice holds one partition where there is much, and many partitions where there is little of each.
 
-use super::fetcher::{Fetcher, Filled, Part, SliceLimit};
+use super::fetcher::{Fetcher, Filled, Part, STALL, SliceLimit};
 use super::loss::Loss;
 use super::offset_reader::OffsetReader;
-use super::position::{Partitions, value_of};
+use super::position::{Partitions, Subscription, value_of};
 use super::slice::{MessageColumn, MessageSlice};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::Slice;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-/// How often a partition that is where it should be, yet cannot be read, is assigned anew.
+/// How often a partition that is where it should be, yet is refused, is assigned anew.
 const REASSIGNMENTS: u32 = 3;
 
 /// Turns messages into rows; shared by the slices of a range.
@@ -35,6 +36,8 @@ pub(super) struct Connections {
     pub(super) fetcher: Arc<Mutex<Fetcher>>,
     pub(super) offsets: Arc<OffsetReader>,
     pub(super) fails_on_data_loss: bool,
+    /// How long nothing may come where something must: `kafkaConsumer.pollTimeoutMs`.
+    pub(super) poll_timeout: Duration,
 }
 
 /// The slices of a range.
@@ -46,6 +49,8 @@ pub(super) struct RangeReader {
     limit: SliceLimit,
     decoder: Arc<dyn Decode>,
     reassignments: u32,
+    /// How long nothing has come.
+    stalled: Duration,
     /// After an error or the end there is nothing more.
     is_over: bool,
 }
@@ -65,6 +70,7 @@ impl RangeReader {
             limit,
             decoder,
             reassignments: 0,
+            stalled: Duration::ZERO,
             is_over: false,
         }
     }
@@ -79,10 +85,17 @@ impl RangeReader {
                     break;
                 }
                 Filled::PartDone => self.turn = index + 1,
-                Filled::OutOfRange => self.recover(index)?,
-                Filled::Missing => self.recover_missing(index)?,
+                Filled::Refused => {
+                    self.reassignments += 1;
+                    self.look_why(index)?;
+                }
+                Filled::Stalled => {
+                    self.stalled += STALL;
+                    self.look_why(index)?;
+                }
             }
         }
+        self.stalled = Duration::ZERO;
         if slice.rows() == 0 {
             return Ok(None);
         }
@@ -114,26 +127,35 @@ impl RangeReader {
         }
     }
 
-    /// The broker does not have the next offset: finds out why, and goes on with what is there if that is allowed.
-    fn recover(&mut self, index: usize) -> Result<()> {
+    /// The next message does not come. If it is gone, goes on behind the loss, if that is allowed; if it is there, assigns the
+    /// partition anew, a few times.
+    fn look_why(&mut self, index: usize) -> Result<()> {
         let Some(part) = self.parts.get(index).cloned() else {
             return Ok(());
         };
-        let (topic, partition) = (part.topic.to_string(), part.partition);
+        let (topic, partition, wanted) = (part.topic.to_string(), part.partition, part.next);
+        let offsets = &self.connections.offsets;
+        let fails = self.connections.fails_on_data_loss;
         let one = Partitions::from([(topic.clone(), BTreeSet::from([partition]))]);
-        let extent = self.connections.offsets.extent(&one)?;
-        let earliest = value_of(&extent.earliest, &topic, partition).unwrap_or(part.next);
-        let latest = value_of(&extent.latest, &topic, partition).unwrap_or(part.next);
-        let wanted = part.next;
+        let found = offsets.partitions(&Subscription::Assign(one.clone()))?;
+        if found.values().all(BTreeSet::is_empty) {
+            Loss::PartitionsDeleted(one).report(fails)?;
+            self.go_on_at(index, part.end);
+            return Ok(());
+        }
+        let extent = offsets.extent(&one)?;
+        let earliest = value_of(&extent.earliest, &topic, partition).unwrap_or(wanted);
+        let latest = value_of(&extent.latest, &topic, partition).unwrap_or(wanted);
         if wanted < earliest {
+            let earliest = earliest.min(part.end);
             let loss = Loss::RangeGone {
                 topic,
                 partition,
                 wanted,
-                earliest: earliest.min(part.end),
+                earliest,
             };
-            loss.report(self.connections.fails_on_data_loss)?;
-            self.go_on_at(index, earliest.min(part.end));
+            loss.report(fails)?;
+            self.go_on_at(index, earliest);
         } else if wanted > latest {
             let loss = Loss::OffsetWentBack {
                 topic,
@@ -141,30 +163,12 @@ impl RangeReader {
                 wanted,
                 latest,
             };
-            loss.report(self.connections.fails_on_data_loss)?;
+            loss.report(fails)?;
             self.go_on_at(index, part.end);
         } else {
-            self.count_reassignment(&part)?;
+            self.check_patience(&part)?;
             self.go_on_at(index, wanted);
         }
-        Ok(())
-    }
-
-    /// The broker does not know the partition: it is gone, or its leader has just moved.
-    fn recover_missing(&mut self, index: usize) -> Result<()> {
-        let Some(part) = self.parts.get(index).cloned() else {
-            return Ok(());
-        };
-        let one = Partitions::from([(part.topic.to_string(), BTreeSet::from([part.partition]))]);
-        let subscription = super::position::Subscription::Assign(one.clone());
-        let found = self.connections.offsets.partitions(&subscription)?;
-        if found.values().any(|partitions| !partitions.is_empty()) {
-            self.count_reassignment(&part)?;
-            self.go_on_at(index, part.next);
-            return Ok(());
-        }
-        Loss::PartitionsDeleted(one).report(self.connections.fails_on_data_loss)?;
-        self.go_on_at(index, part.end);
         Ok(())
     }
 
@@ -179,16 +183,16 @@ impl RangeReader {
         }
     }
 
-    fn count_reassignment(&mut self, part: &Part) -> Result<()> {
-        self.reassignments += 1;
-        if self.reassignments <= REASSIGNMENTS {
+    /// Whether it is worth trying on.
+    fn check_patience(&self, part: &Part) -> Result<()> {
+        if self.reassignments <= REASSIGNMENTS && self.stalled < self.connections.poll_timeout {
             return Ok(());
         }
         Err(Error::new(
             ErrorKind::Unavailable,
             format!(
-                "a partition cannot be read, though it is there. topic=`{}`, partition=`{}`, offset=`{}`",
-                part.topic, part.partition, part.next
+                "messages that are there do not come. topic=`{}`, partition=`{}`, offset=`{}`, waited=`{:?}`",
+                part.topic, part.partition, part.next, self.stalled
             ),
         ))
     }

@@ -39,6 +39,7 @@ pub(super) fn read(
         fetcher: Arc::new(Mutex::new(Fetcher::new(options))),
         offsets,
         fails_on_data_loss: options.fails_on_data_loss,
+        poll_timeout: options.poll_timeout,
     };
     RangeReader::new(connections, parts, limit, decoder)
         .map(|slice| (slice?.decode)())
