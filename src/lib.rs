@@ -2,6 +2,7 @@
 //! Streaming, for one machine.
 
 // The surface.
+pub mod case;
 pub mod catalog;
 pub mod frame;
 pub mod functions;

@@ -44,7 +44,12 @@ impl Actual {
     }
 
     fn object(&self, row: &[Value]) -> Value {
-        self.columns.iter().cloned().zip(row.iter().cloned()).collect::<serde_json::Map<_, _>>().into()
+        self.columns
+            .iter()
+            .cloned()
+            .zip(row.iter().cloned())
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     }
 }
 
@@ -69,18 +74,30 @@ pub(super) fn difference(expected: &Expected, actual: &Actual) -> Option<String>
     for batch in &actual.batches {
         if !batches.iter().any(|wanted| wanted.id == batch.id) {
             let rows = batch.rows.len();
-            let _ = writeln!(report, "batch {} ran but is not expected, rows={rows}", batch.id);
+            let _ = writeln!(
+                report,
+                "batch {} ran but is not expected, rows={rows}",
+                batch.id
+            );
         }
     }
     (!report.is_empty()).then_some(report)
 }
 
-fn compare_batch(wanted: &ExpectedBatch, batch: &ActualBatch, actual: &Actual, report: &mut String) {
+fn compare_batch(
+    wanted: &ExpectedBatch,
+    batch: &ActualBatch,
+    actual: &Actual,
+    report: &mut String,
+) {
     if let (Some(wanted), Some(watermark)) = (&wanted.watermark, &batch.watermark)
         && wanted != watermark
     {
         let id = batch.id;
-        let _ = writeln!(report, "batch {id} watermark\n  expected {wanted}\n  actual   {watermark}");
+        let _ = writeln!(
+            report,
+            "batch {id} watermark\n  expected {wanted}\n  actual   {watermark}"
+        );
     }
     let mut extra: Vec<Value> = batch.rows.iter().map(|row| actual.object(row)).collect();
     let mut missing = Vec::new();
@@ -111,15 +128,31 @@ fn compare_batch(wanted: &ExpectedBatch, batch: &ActualBatch, actual: &Actual, r
 /// Whether an error is the expected one; if not, what differs.
 pub(super) fn error_difference(expected: &ExpectedError, actual: &Error) -> Option<String> {
     let conditions = conditions(actual);
-    let has = |wanted: &String| conditions.iter().any(|condition| is_condition(condition, wanted));
-    let wanted: Vec<&String> =
-        expected.cause.iter().chain(expected.condition.iter().filter(|_| expected.cause.is_none())).collect();
+    let has = |wanted: &String| {
+        conditions
+            .iter()
+            .any(|condition| is_condition(condition, wanted))
+    };
+    let wanted: Vec<&String> = expected
+        .cause
+        .iter()
+        .chain(
+            expected
+                .condition
+                .iter()
+                .filter(|_| expected.cause.is_none()),
+        )
+        .collect();
     if wanted.iter().all(|wanted| has(wanted)) {
         return None;
     }
     Some(format!(
         "error\n  expected {}\n  actual   {}\n",
-        wanted.iter().map(|wanted| wanted.as_str()).collect::<Vec<_>>().join(", "),
+        wanted
+            .iter()
+            .map(|wanted| wanted.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
         full_text(actual)
     ))
 }
@@ -127,7 +160,9 @@ pub(super) fn error_difference(expected: &ExpectedError, actual: &Error) -> Opti
 /// A condition may be given without its subclass.
 fn is_condition(condition: &str, wanted: &str) -> bool {
     condition == wanted
-        || condition.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.'))
+        || condition
+            .strip_prefix(wanted)
+            .is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// The conditions of an error and its causes.

@@ -33,12 +33,17 @@ pub(super) fn to_batch(schema: &SchemaRef, rows: &[Value]) -> Result<RecordBatch
                 .iter()
                 .map(|row| row.get(field.name()).unwrap_or(&Value::Null))
                 .collect();
-            to_array(field.data_type(), &values)
-                .map_err(|error| Error::invalid(format!("{}. column=`{}`", error.message(), field.name())))
+            to_array(field.data_type(), &values).map_err(|error| {
+                Error::invalid(format!("{}. column=`{}`", error.message(), field.name()))
+            })
         })
         .collect::<Result<Vec<_>>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+    Ok(RecordBatch::try_new_with_options(
+        Arc::clone(schema),
+        columns,
+        &options,
+    )?)
 }
 
 fn unfit(data_type: &DataType, value: &Value) -> Error {
@@ -55,7 +60,10 @@ fn to_array(data_type: &DataType, values: &[&Value]) -> Result<ArrayRef> {
         DataType::Boolean => {
             let read = |value: &&Value| match value {
                 Value::Null => Ok(None),
-                value => value.as_bool().map(Some).ok_or_else(|| unfit(data_type, value)),
+                value => value
+                    .as_bool()
+                    .map(Some)
+                    .ok_or_else(|| unfit(data_type, value)),
             };
             Arc::new(values.iter().map(read).collect::<Result<BooleanArray>>()?)
         }
@@ -63,9 +71,14 @@ fn to_array(data_type: &DataType, values: &[&Value]) -> Result<ArrayRef> {
         DataType::Int16 => integers::<Int16Type>(data_type, values)?,
         DataType::Int32 => integers::<Int32Type>(data_type, values)?,
         DataType::Int64 => integers::<Int64Type>(data_type, values)?,
-        #[expect(clippy::cast_possible_truncation, reason = "a FLOAT column is that narrow")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a FLOAT column is that narrow"
+        )]
         DataType::Float32 => primitive::<Float32Type>(values, |value| {
-            float(value).map(|float| float as f32).ok_or_else(|| unfit(data_type, value))
+            float(value)
+                .map(|float| float as f32)
+                .ok_or_else(|| unfit(data_type, value))
         })?,
         DataType::Float64 => primitive::<Float64Type>(values, |value| {
             float(value).ok_or_else(|| unfit(data_type, value))
@@ -81,7 +94,9 @@ fn to_array(data_type: &DataType, values: &[&Value]) -> Result<ArrayRef> {
         DataType::Binary => {
             let read = |value: &&Value| match value {
                 Value::Null => Ok(None),
-                value => binary(value).map(Some).ok_or_else(|| unfit(data_type, value)),
+                value => binary(value)
+                    .map(Some)
+                    .ok_or_else(|| unfit(data_type, value)),
             };
             let values: Vec<Option<Vec<u8>>> = values.iter().map(read).collect::<Result<_>>()?;
             Arc::new(BinaryArray::from_iter(values))
@@ -91,7 +106,9 @@ fn to_array(data_type: &DataType, values: &[&Value]) -> Result<ArrayRef> {
             days.ok_or_else(|| unfit(data_type, value))
         })?,
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-            let times = primitive::<TimestampMicrosecondType>(values, |value| fits(timestamp(value), value))?;
+            let times = primitive::<TimestampMicrosecondType>(values, |value| {
+                fits(timestamp(value), value)
+            })?;
             let times = times.as_primitive::<TimestampMicrosecondType>().clone();
             Arc::new(times.with_timezone_opt(zone.clone()))
         }
@@ -101,16 +118,24 @@ fn to_array(data_type: &DataType, values: &[&Value]) -> Result<ArrayRef> {
         DataType::Decimal128(precision, scale) => {
             let read = |value: &&Value| match value {
                 Value::Null => Ok(None),
-                value => decimal(value, *scale).map(Some).ok_or_else(|| unfit(data_type, value)),
+                value => decimal(value, *scale)
+                    .map(Some)
+                    .ok_or_else(|| unfit(data_type, value)),
             };
-            let unscaled = values.iter().map(read).collect::<Result<Decimal128Array>>()?;
+            let unscaled = values
+                .iter()
+                .map(read)
+                .collect::<Result<Decimal128Array>>()?;
             Arc::new(unscaled.with_precision_and_scale(*precision, *scale)?)
         }
         DataType::List(field) => list(data_type, field, values)?,
         DataType::Map(field, _) => map(data_type, field, values)?,
         DataType::Struct(fields) => structs(data_type, fields, values)?,
         other => {
-            return Err(Error::unsupported(format!("type `{}` in a case", simple_string(other))));
+            return Err(Error::unsupported(format!(
+                "type `{}` in a case",
+                simple_string(other)
+            )));
         }
     })
 }
@@ -123,7 +148,12 @@ fn primitive<T: ArrowPrimitiveType>(
         Value::Null => Ok(None),
         value => read(value).map(Some),
     };
-    Ok(Arc::new(values.iter().map(read).collect::<Result<PrimitiveArray<T>>>()?))
+    Ok(Arc::new(
+        values
+            .iter()
+            .map(read)
+            .collect::<Result<PrimitiveArray<T>>>()?,
+    ))
 }
 
 fn integers<T: ArrowPrimitiveType>(data_type: &DataType, values: &[&Value]) -> Result<ArrayRef>
@@ -131,7 +161,9 @@ where
     T::Native: TryFrom<i64>,
 {
     primitive::<T>(values, |value| {
-        let number = value.as_i64().and_then(|number| T::Native::try_from(number).ok());
+        let number = value
+            .as_i64()
+            .and_then(|number| T::Native::try_from(number).ok());
         number.ok_or_else(|| unfit(data_type, value))
     })
 }
@@ -153,7 +185,10 @@ fn binary(value: &Value) -> Option<Vec<u8>> {
 
 fn date(value: &Value) -> Option<i64> {
     let date: chrono::NaiveDate = value.as_str()?.parse().ok()?;
-    Some(date.signed_duration_since(chrono::NaiveDate::default()).num_days())
+    Some(
+        date.signed_duration_since(chrono::NaiveDate::default())
+            .num_days(),
+    )
 }
 
 fn timestamp(value: &Value) -> Option<i64> {
@@ -192,7 +227,12 @@ fn list(data_type: &DataType, field: &FieldRef, values: &[&Value]) -> Result<Arr
     }
     let elements = to_array(field.data_type(), &elements)?;
     let offsets = OffsetBuffer::from_lengths(lengths);
-    Ok(Arc::new(ListArray::try_new(Arc::clone(field), offsets, elements, Some(NullBuffer::from(valid)))?))
+    Ok(Arc::new(ListArray::try_new(
+        Arc::clone(field),
+        offsets,
+        elements,
+        Some(NullBuffer::from(valid)),
+    )?))
 }
 
 fn map(data_type: &DataType, field: &FieldRef, values: &[&Value]) -> Result<ArrayRef> {
@@ -226,23 +266,43 @@ fn map(data_type: &DataType, field: &FieldRef, values: &[&Value]) -> Result<Arra
     let entries = StructArray::try_new(fields.clone(), columns, None)?;
     let offsets = OffsetBuffer::from_lengths(lengths);
     let nulls = Some(NullBuffer::from(valid));
-    Ok(Arc::new(MapArray::try_new(Arc::clone(field), offsets, entries, nulls, false)?))
+    Ok(Arc::new(MapArray::try_new(
+        Arc::clone(field),
+        offsets,
+        entries,
+        nulls,
+        false,
+    )?))
 }
 
 fn structs(data_type: &DataType, fields: &Fields, values: &[&Value]) -> Result<ArrayRef> {
-    if let Some(other) = values.iter().find(|value| !value.is_null() && !value.is_object()) {
+    if let Some(other) = values
+        .iter()
+        .find(|value| !value.is_null() && !value.is_object())
+    {
         return Err(unfit(data_type, other));
     }
     let columns = fields
         .iter()
         .map(|field| {
-            let column: Vec<&Value> =
-                values.iter().map(|value| value.get(field.name()).unwrap_or(&Value::Null)).collect();
+            let column: Vec<&Value> = values
+                .iter()
+                .map(|value| value.get(field.name()).unwrap_or(&Value::Null))
+                .collect();
             to_array(field.data_type(), &column)
         })
         .collect::<Result<Vec<_>>>()?;
-    let nulls: NullBuffer = values.iter().map(|value| !value.is_null()).collect::<Vec<_>>().into();
-    Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), columns, Some(nulls), values.len())?))
+    let nulls: NullBuffer = values
+        .iter()
+        .map(|value| !value.is_null())
+        .collect::<Vec<_>>()
+        .into();
+    Ok(Arc::new(StructArray::try_new_with_length(
+        fields.clone(),
+        columns,
+        Some(nulls),
+        values.len(),
+    )?))
 }
 
 /// The rows of a record batch, each as the list of its values.
@@ -252,7 +312,13 @@ fn structs(data_type: &DataType, fields: &Fields, values: &[&Value]) -> Result<A
 /// `Invalid`, for a type that cases cannot hold.
 pub(super) fn from_batch(batch: &RecordBatch) -> Result<Vec<Vec<Value>>> {
     (0..batch.num_rows())
-        .map(|row| batch.columns().iter().map(|column| from_array(column, row)).collect())
+        .map(|row| {
+            batch
+                .columns()
+                .iter()
+                .map(|column| from_array(column, row))
+                .collect()
+        })
         .collect()
 }
 
@@ -270,7 +336,12 @@ fn from_array(array: &ArrayRef, row: usize) -> Result<Value> {
         DataType::Float32 => {
             let value = array.as_primitive::<Float32Type>().value(row);
             // The shortest text of the narrow value, as Spark writes it, not that of the widened one.
-            from_float(value.to_string().parse().unwrap_or_else(|_| f64::from(value)))
+            from_float(
+                value
+                    .to_string()
+                    .parse()
+                    .unwrap_or_else(|_| f64::from(value)),
+            )
         }
         DataType::Float64 => from_float(array.as_primitive::<Float64Type>().value(row)),
         DataType::Utf8 => json!(array.as_string::<i32>().value(row)),
@@ -295,7 +366,11 @@ fn from_array(array: &ArrayRef, row: usize) -> Result<Value> {
         }
         DataType::Interval(IntervalUnit::YearMonth) => {
             let months = array.as_primitive::<IntervalYearMonthType>().value(row);
-            let (sign, months) = if months < 0 { ("-", -months) } else { ("", months) };
+            let (sign, months) = if months < 0 {
+                ("-", -months)
+            } else {
+                ("", months)
+            };
             json!({"text": format!("INTERVAL '{sign}{}-{}' YEAR TO MONTH", months / 12, months % 12)})
         }
         DataType::List(_) => {
@@ -307,7 +382,11 @@ fn from_array(array: &ArrayRef, row: usize) -> Result<Value> {
             let entries = array.as_map().value(row);
             let entry = |number: usize| -> Result<Value> {
                 let columns = entries.columns().iter();
-                Ok(Value::Array(columns.map(|column| from_array(column, number)).collect::<Result<_>>()?))
+                Ok(Value::Array(
+                    columns
+                        .map(|column| from_array(column, number))
+                        .collect::<Result<_>>()?,
+                ))
             };
             json!({"map": (0..entries.len()).map(entry).collect::<Result<Vec<_>>>()?})
         }
@@ -318,7 +397,12 @@ fn from_array(array: &ArrayRef, row: usize) -> Result<Value> {
             }
             Value::Object(object)
         }
-        other => return Err(Error::unsupported(format!("type `{}` in a case", simple_string(other)))),
+        other => {
+            return Err(Error::unsupported(format!(
+                "type `{}` in a case",
+                simple_string(other)
+            )));
+        }
     })
 }
 
@@ -335,9 +419,14 @@ fn from_timestamp(micros: i64, has_zone: bool) -> String {
     let Some(time) = chrono::DateTime::from_timestamp_micros(micros) else {
         return format!("{micros} µs");
     };
-    let fraction = if micros.rem_euclid(1_000_000) == 0 { "" } else { "%.6f" };
+    let fraction = if micros.rem_euclid(1_000_000) == 0 {
+        ""
+    } else {
+        "%.6f"
+    };
     let zone = if has_zone { "Z" } else { "" };
-    time.format(&format!("%Y-%m-%dT%H:%M:%S{fraction}{zone}")).to_string()
+    time.format(&format!("%Y-%m-%dT%H:%M:%S{fraction}{zone}"))
+        .to_string()
 }
 
 /// A day-time interval as Spark shows one with all its fields.
@@ -347,7 +436,11 @@ fn interval_text(micros: i64) -> String {
     let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
     let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
     let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
-    let fraction = if fraction == 0 { String::new() } else { format!(".{fraction:06}").trim_end_matches('0').to_owned() };
+    let fraction = if fraction == 0 {
+        String::new()
+    } else {
+        format!(".{fraction:06}").trim_end_matches('0').to_owned()
+    };
     format!("INTERVAL '{sign}{days} {hours:02}:{minutes:02}:{seconds:02}{fraction}' DAY TO SECOND")
 }
 
@@ -368,7 +461,8 @@ pub(super) fn same(left: &Value, right: &Value) -> bool {
         }
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len()
-                && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+                && a.iter()
+                    .all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
         }
         (Value::String(a), Value::String(b)) => {
             a == b || matches!((timestamp(left), timestamp(right)), (Some(a), Some(b)) if a == b)
