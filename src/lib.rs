@@ -37,6 +37,7 @@ pub mod error;
 pub mod hash;
 mod kafka;
 pub mod offset;
+pub mod table_format;
 pub mod types;
 // The binary's.
 pub mod cli;

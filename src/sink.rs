@@ -6,6 +6,7 @@
 //!    cannot promise that says so in its [`Sink::guarantee`].
 //! 3. When it returns, the rows are as durable as the sink makes them. Only then is the batch committed.
 
+pub mod console;
 pub mod foreach_batch;
 pub mod kafka;
 pub mod memory;

@@ -11,6 +11,8 @@
 
 pub mod kafka;
 pub mod memory;
+pub mod rate;
+pub mod rate_micro_batch;
 pub mod registry;
 
 use crate::batch::Timestamp;

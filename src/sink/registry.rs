@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::options::{Options, nearest};
 use crate::sink::SinkFactory;
+use crate::sink::console::ConsoleSink;
 use crate::sink::kafka::KafkaSinkFactory;
 use crate::sink::noop::NoopSink;
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 type OpenSink = fn(&BTreeMap<String, String>, &[String]) -> Result<Arc<dyn SinkFactory>>;
 
 /// Every format that can be written, by name.
-const FORMATS: &[(&str, OpenSink)] = &[("kafka", kafka), ("noop", noop)];
+const FORMATS: &[(&str, OpenSink)] = &[("console", console), ("kafka", kafka), ("noop", noop)];
 
 /// A sink of `format` (without regard to case) whose rows are partitioned by these columns (files only).
 ///
@@ -61,6 +62,14 @@ fn kafka(
 ) -> Result<Arc<dyn SinkFactory>> {
     refuse_partitions("kafka", partition_by)?;
     Ok(Arc::new(KafkaSinkFactory::new(options)?))
+}
+
+fn console(
+    options: &BTreeMap<String, String>,
+    partition_by: &[String],
+) -> Result<Arc<dyn SinkFactory>> {
+    refuse_partitions("console", partition_by)?;
+    Ok(Arc::new(ConsoleSink::new(options)?))
 }
 
 fn noop(

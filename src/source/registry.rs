@@ -4,6 +4,8 @@ use crate::error::{Error, Result};
 use crate::options::nearest;
 use crate::source::SourceFactory;
 use crate::source::kafka::KafkaSourceFactory;
+use crate::source::rate::RateSourceFactory;
+use crate::source::rate_micro_batch::RateMicroBatchFactory;
 use arrow::datatypes::SchemaRef;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +15,11 @@ type OpenSource =
     fn(Option<SchemaRef>, &BTreeMap<String, String>) -> Result<Arc<dyn SourceFactory>>;
 
 /// Every format that can be read, by name.
-const FORMATS: &[(&str, OpenSource)] = &[("kafka", kafka)];
+const FORMATS: &[(&str, OpenSource)] = &[
+    ("kafka", kafka),
+    ("rate", rate),
+    ("rate-micro-batch", rate_micro_batch),
+];
 
 /// A source of `format` (without regard to case), with the columns the user declared, if any.
 ///
@@ -41,6 +47,21 @@ fn kafka(
     options: &BTreeMap<String, String>,
 ) -> Result<Arc<dyn SourceFactory>> {
     Ok(Arc::new(KafkaSourceFactory::new(schema, options)?))
+}
+
+fn rate(
+    schema: Option<SchemaRef>,
+    options: &BTreeMap<String, String>,
+) -> Result<Arc<dyn SourceFactory>> {
+    Ok(Arc::new(RateSourceFactory::new(schema.as_ref(), options)?))
+}
+
+fn rate_micro_batch(
+    schema: Option<SchemaRef>,
+    options: &BTreeMap<String, String>,
+) -> Result<Arc<dyn SourceFactory>> {
+    let factory = RateMicroBatchFactory::new(schema.as_ref(), options)?;
+    Ok(Arc::new(factory))
 }
 
 fn unknown(format: &str) -> Error {

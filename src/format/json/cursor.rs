@@ -435,6 +435,9 @@ impl<'a> Cursor<'a> {
     /// Passes over a value of any kind, checking that it is one.
     #[inline]
     pub(super) fn skip_value(&mut self) -> Read<()> {
+        if self.peek() == Some(b'"') {
+            return self.string().map(drop);
+        }
         self.skip_nested(0)
     }
 
@@ -500,12 +503,9 @@ impl<'a> Cursor<'a> {
 /// before it, or-ed together eight at a time.
 #[inline]
 fn scan_string(bytes: &[u8], start: usize) -> (usize, u64) {
-    let mut at = start;
+    let (chunks, tail) = bytes.get(start..).unwrap_or_default().as_chunks::<8>();
     let mut seen = 0_u64;
-    while let Some(chunk) = bytes
-        .get(at..at + 8)
-        .and_then(|chunk| chunk.first_chunk::<8>())
-    {
+    for (index, chunk) in chunks.iter().enumerate() {
         let word = u64::from_le_bytes(*chunk);
         let is_quote = word ^ (ONES * u64::from(b'"'));
         let is_backslash = word ^ (ONES * u64::from(b'\\'));
@@ -518,19 +518,18 @@ fn scan_string(bytes: &[u8], start: usize) -> (usize, u64) {
         if stops != 0 {
             let before = stops.trailing_zeros() & !7;
             seen |= word & ((1_u64 << before) - 1);
-            return (at + (before / 8) as usize, seen);
+            return (start + index * 8 + (before / 8) as usize, seen);
         }
         seen |= word;
-        at += 8;
     }
-    while let Some(&byte) = bytes.get(at) {
-        if byte == b'"' || byte == b'\\' || byte < 0x20 {
-            break;
-        }
-        seen |= u64::from(byte);
-        at += 1;
+    let stop = tail
+        .iter()
+        .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
+    let tail_end = stop.unwrap_or(tail.len());
+    for byte in tail.iter().take(tail_end) {
+        seen |= u64::from(*byte);
     }
-    (at, seen)
+    (start + chunks.len() * 8 + tail_end, seen)
 }
 
 /// Whether a byte can stand in a name without quotes, so that a literal does not end before it.
