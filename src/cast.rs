@@ -23,6 +23,8 @@ pub(crate) use decimal::{
 };
 pub(crate) use failure::{decimal_overflow, invalid_input, overflow};
 
+pub(crate) use text::double_digits;
+
 use crate::batch::BatchContext;
 use crate::error::{Error, Result};
 use crate::types::{

@@ -12,6 +12,7 @@ mod arithmetic;
 mod bitwise;
 pub(crate) mod comparison;
 mod datetime;
+mod math;
 mod predicate;
 pub mod registry;
 mod signature;

@@ -229,6 +229,34 @@ pub(crate) fn float_text(value: f32) -> String {
     java_notation(ryu::Buffer::new().format_finite(value))
 }
 
+/// The fewest decimal digits that tell a double from its neighbours, as a number, and the power of ten that they are
+/// multiplied with. `None` for NaN and the infinities.
+pub(crate) fn double_digits(value: f64) -> Option<(i64, i32)> {
+    if !value.is_finite() {
+        return None;
+    }
+    let mut buffer = ryu::Buffer::new();
+    let text = buffer.format_finite(value);
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let fraction = fraction.trim_end_matches('0');
+    let mut digits: i64 = 0;
+    for digit in whole
+        .bytes()
+        .chain(fraction.bytes())
+        .filter(u8::is_ascii_digit)
+    {
+        digits = digits * 10 + i64::from(digit - b'0');
+    }
+    let digits = if whole.starts_with('-') {
+        -digits
+    } else {
+        digits
+    };
+    let exponent: i32 = exponent.parse().ok()?;
+    Some((digits, exponent - i32::try_from(fraction.len()).ok()?))
+}
+
 /// From the shortest digits in any notation to Java's notation.
 fn java_notation(shortest: &str) -> String {
     let (sign, unsigned) = match shortest.strip_prefix('-') {

@@ -4,7 +4,7 @@
 //! one function; the first module that claims it wins, and a test refuses a second claim.
 
 use crate::function::{
-    AggregateFunction, ScalarFunction, aggregate, arithmetic, bitwise, comparison, datetime,
+    AggregateFunction, ScalarFunction, aggregate, arithmetic, bitwise, comparison, datetime, math,
     predicate, window,
 };
 use std::collections::HashMap;
@@ -55,6 +55,7 @@ const MODULES: &[Module] = &[
     Module::scalars(comparison::functions, comparison::ALIASES),
     Module::scalars(predicate::functions, predicate::ALIASES),
     Module::scalars(datetime::functions, datetime::ALIASES),
+    Module::scalars(math::functions, math::ALIASES),
 ];
 
 /// The scalar function of this name or alias (without regard to case).
