@@ -6,10 +6,11 @@ use crate::plan::LogicalPlan;
 use crate::source::SourceFactory;
 use arrow::datatypes::SchemaRef;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// A declared table: `CREATE TABLE t (…) USING format OPTIONS (…)`. It may be read, written, or both.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct TableDefinition {
     /// Its name, as written.
     pub name: String,
@@ -25,6 +26,21 @@ pub struct TableDefinition {
     pub comment: Option<String>,
     /// `TBLPROPERTIES`.
     pub properties: BTreeMap<String, String>,
+}
+
+/// Without the values of options and properties, which may be secret.
+impl fmt::Debug for TableDefinition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TableDefinition")
+            .field("name", &self.name)
+            .field("columns", &self.columns)
+            .field("format", &self.format)
+            .field("options", &self.options.keys())
+            .field("partitioned_by", &self.partitioned_by)
+            .field("comment", &self.comment)
+            .field("properties", &self.properties.keys())
+            .finish()
+    }
 }
 
 /// What a name stands for.

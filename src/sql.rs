@@ -17,6 +17,7 @@ mod expression;
 mod interval;
 mod literal;
 mod lower;
+mod mask;
 mod parser;
 mod query;
 mod relation;
@@ -28,15 +29,16 @@ mod token;
 pub use ast::ObjectName;
 pub use statement::{Insert, Statement, StatementKind, ViewDefinition};
 
-use crate::error::{Error, Position, Result, Span};
+use crate::error::{Position, Result, Span};
 use crate::expr::Ast;
 use crate::plan::LogicalPlan;
 use ast::{Body, Ident, Organization, QueryAst, RelationAlias, RelationAst};
 use lower::Lowering;
+use mask::{masked, masked_line};
 use parser::Parser;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use token::{TokenKind, tokenize};
+use token::{Token, TokenKind, tokenize};
 
 /// What the names in a query mean: the tables, views and sources of a session.
 pub trait Relations {
@@ -78,12 +80,12 @@ impl Query {
         self.ast.span
     }
 
-    /// The whole text it stands in; [`Error::with_sql`] draws places of it.
+    /// The whole text it stands in, with the values of options masked; [`crate::Error::with_sql`] draws places of it.
     pub fn text(&self) -> &Arc<str> {
         &self.text
     }
 
-    /// The query as written.
+    /// The query as written, with the values of options masked.
     pub fn sql(&self) -> &str {
         source_at(&self.text, self.ast.span)
     }
@@ -121,16 +123,13 @@ impl Query {
 ///
 /// `Invalid`, mostly `PARSE_SYNTAX_ERROR`, with the line and a caret; also for what is known but not supported.
 pub fn parse_script(text: &str) -> Result<Vec<Statement>> {
-    let parse = || -> Result<Vec<Statement>> {
-        let shared: Arc<str> = Arc::from(text);
-        let tokens = tokenize(text)?;
+    with_tokens(text, |tokens, shown| {
         tokens
             .split(|token| token.kind == TokenKind::Symbol(";"))
             .filter(|tokens| !tokens.is_empty())
-            .map(|tokens| Parser::new(text, tokens).statement(&shared))
+            .map(|tokens| Parser::new(text, tokens).statement(shown))
             .collect()
-    };
-    parse().map_err(|error: Error| error.with_sql(text))
+    })
 }
 
 /// Reads one query.
@@ -139,17 +138,13 @@ pub fn parse_script(text: &str) -> Result<Vec<Statement>> {
 ///
 /// As [`parse_script`], and if the text holds anything but one query.
 pub fn parse_query(text: &str) -> Result<Query> {
-    let parse = || {
-        let mut tokens = tokenize(text)?;
-        if tokens
-            .last()
-            .is_some_and(|last| last.kind == TokenKind::Symbol(";"))
-        {
-            tokens.pop();
-        }
-        Parser::new(text, &tokens).whole_query(&Arc::from(text))
-    };
-    parse().map_err(|error: Error| error.with_sql(text))
+    with_tokens(text, |tokens, shown| {
+        let tokens = match tokens.split_last() {
+            Some((last, before)) if last.kind == TokenKind::Symbol(";") => before,
+            _ => tokens,
+        };
+        Parser::new(text, tokens).whole_query(shown)
+    })
 }
 
 /// Reads one expression, perhaps with an alias: `v * 2 AS w`.
@@ -158,14 +153,22 @@ pub fn parse_query(text: &str) -> Result<Query> {
 ///
 /// As [`parse_script`].
 pub fn parse_expression(text: &str) -> Result<Ast> {
-    let parse = || {
-        let tokens = tokenize(text)?;
-        let mut parser = Parser::new(text, &tokens);
+    with_tokens(text, |tokens, _| {
+        let mut parser = Parser::new(text, tokens);
         let expression = parser.aliased_expression()?;
         parser.expect_end()?;
         Ok(expression)
-    };
-    parse().map_err(|error: Error| error.with_sql(text))
+    })
+}
+
+/// Gives the tokens of a text, and the text as it may be shown, to `read`; errors get the line they are about.
+fn with_tokens<T>(text: &str, read: impl FnOnce(&[Token], &Arc<str>) -> Result<T>) -> Result<T> {
+    let tokens = tokenize(text).map_err(|error| {
+        let line = masked_line(text, error.span());
+        error.with_sql(&line)
+    })?;
+    let shown = masked(text, &tokens);
+    read(&tokens, &shown).map_err(|error| error.with_sql(&shown))
 }
 
 /// The logical plan of a query.

@@ -7,6 +7,7 @@ use crate::expr::Ast;
 use crate::plan::JoinType;
 use crate::plan::builder::{Grouping, SortItem};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A name of one part, as written.
 #[derive(Debug, Clone)]
@@ -24,8 +25,8 @@ pub struct ObjectName {
     pub span: Span,
 }
 
-impl std::fmt::Display for ObjectName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for ObjectName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.parts.join("."))
     }
 }
@@ -178,10 +179,20 @@ pub(super) enum RelationAst {
 }
 
 /// `STREAM t WITH (…) IDENTIFIED BY name`.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct StreamClause {
     pub(super) options: BTreeMap<String, String>,
     pub(super) identified_by: Option<String>,
+}
+
+/// Without the values of the options, which may be secret.
+impl fmt::Debug for StreamClause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamClause")
+            .field("options", &self.options.keys())
+            .field("identified_by", &self.identified_by)
+            .finish()
+    }
 }
 
 /// `WATERMARK ts DELAY OF INTERVAL 10 SECONDS`, `WATERMARK expression AS ts DELAY OF …`.

@@ -36,7 +36,7 @@ impl Parser<'_> {
                 continue;
             }
             let view = self.lateral_relation(false)?;
-            if let Some((_, _)) = self.join_type()? {
+            if self.join_type()?.is_some() {
                 let what = "a JOIN behind `, LATERAL` (write JOIN LATERAL)";
                 return Err(self.unsupported(what, view.span));
             }
@@ -85,14 +85,7 @@ impl Parser<'_> {
         let join_type = if self.eat("CROSS") {
             JoinType::Cross
         } else if self.eat("LEFT") {
-            match () {
-                () if self.eat("SEMI") => JoinType::LeftSemi,
-                () if self.eat("ANTI") => JoinType::LeftAnti,
-                () => {
-                    self.eat("OUTER");
-                    JoinType::LeftOuter
-                }
-            }
+            self.left_join_type()
         } else if self.eat("RIGHT") {
             self.eat("OUTER");
             JoinType::RightOuter
@@ -112,6 +105,18 @@ impl Parser<'_> {
         Ok(Some((join_type, is_natural)))
     }
 
+    /// Behind `LEFT`.
+    fn left_join_type(&mut self) -> JoinType {
+        if self.eat("SEMI") {
+            return JoinType::LeftSemi;
+        }
+        if self.eat("ANTI") {
+            return JoinType::LeftAnti;
+        }
+        self.eat("OUTER");
+        JoinType::LeftOuter
+    }
+
     /// What stands behind `JOIN`: the right side and the condition.
     pub(super) fn join_right(
         &mut self,
@@ -125,14 +130,12 @@ impl Parser<'_> {
         } else if self.eat("USING") {
             JoinCondition::Using(self.parenthesized(|parser| parser.identifier("a column"))?)
         } else {
-            return Ok((
-                right,
-                if is_natural {
-                    JoinCondition::Natural
-                } else {
-                    JoinCondition::None
-                },
-            ));
+            let condition = if is_natural {
+                JoinCondition::Natural
+            } else {
+                JoinCondition::None
+            };
+            return Ok((right, condition));
         };
         if is_natural || join_type == JoinType::Cross {
             let kind = if is_natural { "NATURAL" } else { "CROSS" };

@@ -13,6 +13,7 @@ use super::{Query, unquoted};
 use crate::catalog::TableDefinition;
 use crate::error::{Result, Span};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// A statement of a script.
@@ -22,7 +23,7 @@ pub struct Statement {
     pub kind: StatementKind,
     /// Where it stands in the text, without its `;`.
     pub span: Span,
-    /// The whole text it stands in; [`crate::Error::with_sql`] draws places of it.
+    /// The whole text it stands in, with the values of options masked; [`crate::Error::with_sql`] draws places of it.
     pub text: Arc<str>,
 }
 
@@ -133,7 +134,7 @@ pub enum ViewDefinition {
 }
 
 /// `INSERT INTO t [BY NAME] [WITH (…)] query`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Insert {
     /// The table that is written.
     pub target: ObjectName,
@@ -143,6 +144,18 @@ pub struct Insert {
     pub options: BTreeMap<String, String>,
     /// What is written.
     pub query: Query,
+}
+
+/// Without the values of the options, which may be secret.
+impl fmt::Debug for Insert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Insert")
+            .field("target", &self.target)
+            .field("by_name", &self.by_name)
+            .field("options", &self.options.keys())
+            .field("query", &self.query)
+            .finish()
+    }
 }
 
 /// The first words of statements that Spark knows and we do not have.
@@ -273,6 +286,9 @@ impl Parser<'_> {
                 return Err(self.unsupported(&what, self.span()));
             }
         }
+        if self.is_symbol("-") {
+            return Err(self.unsupported("SET -v", self.span()));
+        }
         let mark = self.mark();
         while !self.at_end() && !self.is_symbol("=") {
             self.skip(1);
@@ -320,7 +336,6 @@ impl Parser<'_> {
         let if_exists = self.eat_all(&["IF", "EXISTS"]);
         let name = self.object_name("the name of a table or view")?;
         Ok(if is_table {
-            self.eat("PURGE");
             StatementKind::DropTable { name, if_exists }
         } else {
             StatementKind::DropView { name, if_exists }

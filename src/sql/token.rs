@@ -46,7 +46,7 @@ impl Token {
         match &self.kind {
             TokenKind::Word(text) | TokenKind::Number(text) => format!("`{text}`"),
             TokenKind::Quoted(text) => format!("the name `{text}`"),
-            TokenKind::Text(text) => format!("the string '{text}'"),
+            TokenKind::Text(_) => "a string".to_owned(),
             TokenKind::Hex(digits) => format!("X'{digits}'"),
             TokenKind::Symbol(symbol) => format!("`{symbol}`"),
             TokenKind::End => "the end of the statement".to_owned(),

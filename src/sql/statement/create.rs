@@ -1,6 +1,6 @@
 //! `CREATE …`: tables, views, streaming tables, materialized views, flows.
 
-use super::table::{Storage, TableClauses};
+use super::table::Storage;
 use super::{StatementKind, ViewDefinition};
 use crate::catalog::TableDefinition;
 use crate::error::{Result, Span};
@@ -207,7 +207,7 @@ impl Parser<'_> {
             && !self.is_keyword_at(2, "COMMENT")
     }
 
-    /// `[(a, b COMMENT 'x')] [COMMENT …] [TBLPROPERTIES …] AS query`.
+    /// `[(a, b COMMENT 'x')] [COMMENT …] AS query`.
     fn view_query(&mut self, name: &ObjectName, text: &Arc<str>) -> Result<Query> {
         let columns: Vec<Ident> = if self.is_symbol("(") {
             self.parenthesized(|parser| {
@@ -220,7 +220,8 @@ impl Parser<'_> {
         } else {
             Vec::new()
         };
-        let _clauses: TableClauses = self.table_clauses(Storage::ViewOfQuery)?;
+        // A comment on a temporary view is for the reader of the text; nothing keeps it.
+        self.table_clauses(Storage::ViewOfQuery)?;
         self.expect("AS")?;
         let query = self.whole_query(text)?;
         Ok(query.with_columns(name, columns))

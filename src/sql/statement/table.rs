@@ -22,7 +22,7 @@ pub(super) enum Storage {
     Managed(&'static str),
     /// The user, for a temporary view: `USING` and `OPTIONS` only.
     View,
-    /// Nobody: a view of a query, which may have a comment and properties.
+    /// Nobody: a temporary view of a query, which may have a comment and nothing else.
     ViewOfQuery,
 }
 
@@ -73,7 +73,15 @@ fn put<T>(slot: &mut Option<T>, value: T, clause: &str, span: Span) -> Result<()
 }
 
 /// Clauses that Spark has and we do not, by their first word.
-const UNSUPPORTED: [&str; 6] = ["CLUSTERED", "CLUSTER", "STORED", "ROW", "SKEWED", "DEFAULT"];
+const UNSUPPORTED: [&str; 7] = [
+    "CLUSTERED",
+    "CLUSTER",
+    "STORED",
+    "ROW",
+    "SKEWED",
+    "DEFAULT",
+    "LIKE",
+];
 
 impl Parser<'_> {
     /// All clauses that follow.
@@ -117,7 +125,10 @@ impl Parser<'_> {
                 "LOCATION" | "PARTITIONED" | "COMMENT" | "TBLPROPERTIES"
             ),
             Storage::ViewOfQuery => {
-                matches!(word, "USING" | "OPTIONS" | "LOCATION" | "PARTITIONED")
+                matches!(
+                    word,
+                    "USING" | "OPTIONS" | "LOCATION" | "PARTITIONED" | "TBLPROPERTIES"
+                )
             }
         };
         if refused {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::Error;
 use crate::plan::builder::{self, EventTimeColumn};
 use crate::plan::{LogicalPlan, Relation};
 use crate::source::SourceFactory;
@@ -209,6 +210,11 @@ fn errors_of_resolution_point_into_the_text() {
         1 | SELECT * FROM sql_keywords()
           |               ^^^^^^^^^^^^^^
     ");
+}
+
+#[test]
+fn rows_and_columns_that_do_not_fit_are_refused() {
+    let names = names();
     assert_snapshot!(names.refused("SELECT a FROM t LIMIT -1"), @"
         [INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE] a number of rows is not negative. value=`-1`; line 1 column 23
           |

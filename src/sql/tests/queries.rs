@@ -215,7 +215,7 @@ fn errors_point_at_what_was_found() {
     assert_snapshot!(refused("SELECT 'abc"), @"
         [PARSE_SYNTAX_ERROR] unterminated string literal; line 1 column 8
           |
-        1 | SELECT 'abc
+        1 | SELECT '***
           |        ^
     ");
     assert_snapshot!(refused("SELECT a FROM t WHERE"), @"
