@@ -20,13 +20,16 @@ pub use grouped::GroupedFrame;
 pub use join::IntoJoinCondition;
 
 use crate::analyze::column::{find_column, unresolved_column};
-use crate::arrow_bridge::from_frame;
+use crate::arrow_bridge::{from_frame, to_frame};
+use crate::batch::BatchContext;
+use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstKind};
 use crate::functions::sort_key;
+use crate::incremental::{IncrementalPlan, IncrementalSettings};
 use crate::plan::builder::{self, EventTimeColumn, SortItem};
-use crate::plan::{LogicalPlan, Relation};
-use crate::session::Session;
+use crate::plan::{LogicalPlan, Relation, check, explain};
+use crate::session::{DataStreamWriter, Session};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use expression::{path_of, to_ast, to_asts};
@@ -105,6 +108,50 @@ impl StreamFrame {
     /// Whether rows of it come from a stream. A frame that holds an error is none.
     pub fn is_streaming(&self) -> bool {
         self.plan.as_ref().is_ok_and(|plan| plan.is_streaming())
+    }
+
+    /// The plan as text.
+    ///
+    /// # Errors
+    ///
+    /// The first error of a verb.
+    pub fn explain(&self) -> Result<String> {
+        Ok(explain::explain(self.plan()?))
+    }
+
+    /// All rows of a static frame.
+    ///
+    /// # Errors
+    ///
+    /// The first error of a verb; `Invalid` if the frame is a stream; those of reading and computing.
+    pub fn collect(&self) -> Result<DataFrame> {
+        to_frame(&self.schema()?, &self.collect_batches()?)
+    }
+
+    /// All rows of a static frame, as record batches.
+    ///
+    /// # Errors
+    ///
+    /// As [`StreamFrame::collect`].
+    pub fn collect_batches(&self) -> Result<Vec<RecordBatch>> {
+        let plan = self.plan()?;
+        check::check_batch(plan)?;
+        let settings = self
+            .session
+            .as_ref()
+            .map(Session::settings)
+            .unwrap_or_default()
+            .query;
+        let now = match &self.session {
+            Some(session) => session.clock().now(),
+            None => SystemClock::new().now(),
+        };
+        let context = BatchContext::one_shot(now, settings.time_zone.clone());
+        let settings = IncrementalSettings {
+            state_partitions: settings.state_partitions,
+            time_zone: settings.time_zone,
+        };
+        IncrementalPlan::collect(plan, &settings, &context)
     }
 
     /// Computes columns. Aggregates belong into [`GroupedFrame::agg`]; one generator such as
@@ -308,6 +355,16 @@ impl StreamFrame {
     /// All rows but the first ones. Tables only.
     pub fn offset(&self, rows: u64) -> StreamFrame {
         self.then(|plan| Ok(builder::limit(plan, None, rows)))
+    }
+
+    /// Describes a query that writes what this stream gives.
+    pub fn write_stream(&self) -> DataStreamWriter {
+        DataStreamWriter::new(self.clone())
+    }
+
+    /// The session it belongs to, if it belongs to one.
+    pub(crate) fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
     }
 
     /// The same frame as one of this session.

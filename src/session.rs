@@ -1,19 +1,40 @@
 //! [`Session`]: where a program starts. It holds settings, names ([`Catalog`]) and the queries that run.
 //!
 //! - [`Session::read`] and [`Session::read_stream`] make frames of formats and options ([`reader`](DataStreamReader)).
+//! - [`StreamFrame::write_stream`] describes a query and starts it ([`writer`](DataStreamWriter)).
+//! - [`Session::sql`] makes a frame of a query; [`Session::run_script`] runs a file of statements against the catalog and gives what
+//!   it made: flows to start, and tables to show.
+//! - [`Session::streams`] knows the queries that run.
 //!
 //! A session is a handle: clones share everything.
 
+mod catalog;
+mod checkpoint_location;
+mod describe;
+mod insert;
+mod memory_table;
 mod reader;
+mod script;
 mod settings;
+mod start;
+mod streams;
+#[cfg(test)]
+mod tests;
+mod write_options;
+mod writer;
 
 pub use reader::{DataStreamReader, IntoSchema};
+pub use script::{Flow, ScriptOutput};
 pub use settings::Settings;
+pub use streams::StreamingQueryManager;
+pub use write_options::parse_trigger;
+pub use writer::DataStreamWriter;
 
 use crate::catalog::{Catalog, CatalogEntry};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::frame::StreamFrame;
+use crate::sql;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -24,8 +45,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// use tidemill::Session;
 ///
 /// let session = Session::builder().time_zone("Europe/Berlin").state_partitions(4).build()?;
-/// let frame = session.read_stream().format("rate").load();
-/// assert_eq!(frame.columns()?, ["timestamp", "value"]);
+/// let frame = session.sql("SELECT id, id * 2 AS twice FROM VALUES (1), (2) AS t(id)");
+/// assert_eq!(frame.columns()?, ["id", "twice"]);
 /// # Ok::<(), tidemill::Error>(())
 /// ```
 #[derive(Clone)]
@@ -38,6 +59,7 @@ struct Shared {
     settings: RwLock<Settings>,
     catalog: RwLock<Catalog>,
     clock: Arc<dyn Clock>,
+    streams: StreamingQueryManager,
 }
 
 impl Session {
@@ -57,6 +79,7 @@ impl Session {
                 settings: RwLock::new(settings),
                 catalog: RwLock::default(),
                 clock,
+                streams: StreamingQueryManager::default(),
             }),
         }
     }
@@ -103,6 +126,12 @@ impl Session {
         rows.into().in_session(self)
     }
 
+    /// A table or view of the catalog. A view over a stream is a stream; a declared table is read as a table (as a stream by
+    /// `read_stream().table(name)`).
+    pub fn table(&self, name: &str) -> StreamFrame {
+        self.read().table(name)
+    }
+
     /// Gives a frame a name that SQL finds, replacing what had it.
     ///
     /// # Errors
@@ -122,6 +151,27 @@ impl Session {
     /// The names of the catalog, in order.
     pub fn table_names(&self) -> Vec<String> {
         self.catalog().names().map(str::to_owned).collect()
+    }
+
+    /// One query in SQL as a frame. What is wrong with it is told, with its place in the text, by whatever is done with the frame.
+    pub fn sql(&self, text: &str) -> StreamFrame {
+        let plan = sql::parse_query(text).and_then(|query| self.lower(&query));
+        StreamFrame::of(self, plan)
+    }
+
+    /// Runs a file of statements in order: declarations go into the catalog, settings are set. What is to be started or shown is given back,
+    /// in order; nothing is started.
+    ///
+    /// # Errors
+    ///
+    /// The first error, with its place in the text; what was declared before it stays.
+    pub fn run_script(&self, text: &str) -> Result<Vec<ScriptOutput>> {
+        script::run(self, text)
+    }
+
+    /// The queries of this session.
+    pub fn streams(&self) -> &StreamingQueryManager {
+        &self.shared.streams
     }
 
     /// Where time comes from.

@@ -117,10 +117,7 @@ pub(crate) fn to_ast(expression: &Expr) -> Result<Ast> {
 fn carried_call(carried: Carried<'_>) -> Result<Ast> {
     let arguments = carried.arguments;
     match (carried.name, arguments) {
-        (SQL, [text]) => Err(Error::unsupported(format!(
-            "SQL text as an expression. text=`{}`",
-            literal::text(text)?
-        ))),
+        (SQL, [text]) => crate::sql::parse_expression(&literal::text(text)?),
         (CAST | TRY_CAST, [input, data_type]) => Ok(Ast::new(AstKind::Cast {
             input: Box::new(to_ast(input)?),
             data_type: types::parse_data_type(&literal::text(data_type)?)?,

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::frame::StreamFrame;
 use crate::plan::{Relation, builder};
 use crate::session::Session;
+use crate::session::catalog::ReadAs;
 use crate::source::{self, SourceFactory};
 use crate::types::parse_ddl_schema;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -92,6 +93,16 @@ impl DataStreamReader {
     /// The frame over files of this path (a file, a folder or a glob).
     pub fn load_path(self, path: impl Into<String>) -> StreamFrame {
         self.option("path", path.into()).load()
+    }
+
+    /// A table or view of the session's catalog, with the options given here put over its own.
+    pub fn table(self, name: &str) -> StreamFrame {
+        let read = ReadAs {
+            is_streaming: self.is_streaming,
+            options: self.options,
+            source_name: self.name.as_deref(),
+        };
+        StreamFrame::of(&self.session, self.session.relation(name, &read))
     }
 
     /// The frame over a source that the program made, such as a [`crate::source::MemoryStream`].

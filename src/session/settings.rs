@@ -5,21 +5,20 @@
 //! key for begins with `tidemill.`.
 
 use crate::error::{Error, Result};
+use crate::micro_batch::QuerySettings;
 use crate::operator::GROUPS;
-use crate::options::nearest;
+use crate::options::{nearest, parse_duration};
 use crate::sink::OutputMode;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// The settings of a session; a query keeps those it was started with.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// `spark.sql.session.timeZone`: what text without a zone means and how times are written. An IANA name, or an offset such as
-    /// `+02:00`. Default `UTC`.
-    pub time_zone: String,
-    /// `spark.sql.shuffle.partitions`: into how many partitions state is cut, 1 to 256. Default: the number of cores. A query keeps
-    /// the number it began with.
-    pub state_partitions: usize,
+    /// What queries are started with: time zone, state partitions, watermarks, retention. The default number of state partitions is
+    /// that of the cores, at most 256.
+    pub query: QuerySettings,
     /// `spark.sql.streaming.checkpointLocation`: where queries without an own location keep their checkpoint, each in a folder of
     /// its name.
     pub checkpoint_root: Option<PathBuf>,
@@ -33,8 +32,10 @@ impl Default for Settings {
     fn default() -> Settings {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Settings {
-            time_zone: "UTC".to_owned(),
-            state_partitions: cores.min(GROUPS),
+            query: QuerySettings {
+                state_partitions: cores.min(GROUPS),
+                ..QuerySettings::default()
+            },
             checkpoint_root: None,
             warehouse: PathBuf::from("warehouse"),
             output_mode: None,
@@ -69,20 +70,20 @@ const SETTINGS: &[Setting] = &[
     Setting {
         key: "spark.sql.session.timeZone",
         expected: "a time zone such as Europe/Berlin or +02:00",
-        get: |settings| Some(settings.time_zone.clone()),
+        get: |settings| Some(settings.query.time_zone.clone()),
         set: |settings, value| {
-            is_time_zone(value).then(|| value.clone_into(&mut settings.time_zone))
+            is_time_zone(value).then(|| value.clone_into(&mut settings.query.time_zone))
         },
     },
     Setting {
         key: "spark.sql.shuffle.partitions",
         expected: "a number from 1 to 256",
-        get: |settings| Some(settings.state_partitions.to_string()),
+        get: |settings| Some(settings.query.state_partitions.to_string()),
         set: |settings, value| {
             let partitions = value.parse().ok()?;
             (1..=GROUPS)
                 .contains(&partitions)
-                .then(|| settings.state_partitions = partitions)
+                .then(|| settings.query.state_partitions = partitions)
         },
     },
     Setting {
@@ -91,6 +92,61 @@ const SETTINGS: &[Setting] = &[
         get: |settings| path_text(settings.checkpoint_root.as_ref()),
         set: |settings, value| {
             settings.checkpoint_root = (!value.is_empty()).then(|| PathBuf::from(value));
+            Some(())
+        },
+    },
+    Setting {
+        key: "spark.sql.streaming.minBatchesToRetain",
+        expected: "a number from 1",
+        get: |settings| Some(settings.query.checkpoint.min_batches_to_retain.to_string()),
+        set: |settings, value| {
+            settings.query.checkpoint.min_batches_to_retain =
+                value.parse().ok().filter(|n| *n > 0)?;
+            Some(())
+        },
+    },
+    Setting {
+        key: "spark.sql.streaming.multipleWatermarkPolicy",
+        expected: "min or max",
+        get: |settings| Some(settings.query.watermark_policy.to_string()),
+        set: |settings, value| {
+            settings.query.watermark_policy = value.parse().ok()?;
+            Some(())
+        },
+    },
+    Setting {
+        key: "spark.sql.streaming.noDataMicroBatches.enabled",
+        expected: "true or false",
+        get: |settings| Some(settings.query.no_data_micro_batches.to_string()),
+        set: |settings, value| {
+            settings.query.no_data_micro_batches = value.to_lowercase().parse().ok()?;
+            Some(())
+        },
+    },
+    Setting {
+        key: "spark.sql.streaming.noDataProgressEventInterval",
+        expected: "a duration such as 10 seconds, or a number of milliseconds",
+        get: |settings| Some(milliseconds(settings.query.idle_event_interval)),
+        set: |settings, value| {
+            settings.query.idle_event_interval = duration(value)?;
+            Some(())
+        },
+    },
+    Setting {
+        key: "spark.sql.streaming.pollingDelay",
+        expected: "a duration such as 10 ms, or a number of milliseconds",
+        get: |settings| Some(milliseconds(settings.query.polling_delay)),
+        set: |settings, value| {
+            settings.query.polling_delay = duration(value)?;
+            Some(())
+        },
+    },
+    Setting {
+        key: "spark.sql.streaming.stateStore.minDeltasForSnapshot",
+        expected: "a number from 1",
+        get: |settings| Some(settings.query.checkpoint.snapshot_batches.to_string()),
+        set: |settings, value| {
+            settings.query.checkpoint.snapshot_batches = value.parse().ok().filter(|n| *n > 0)?;
             Some(())
         },
     },
@@ -184,6 +240,19 @@ fn path_text(path: Option<&PathBuf>) -> Option<String> {
     path.map(|path| path.display().to_string())
 }
 
+/// A duration as Spark writes it in its configuration.
+fn milliseconds(duration: Duration) -> String {
+    format!("{}ms", duration.as_millis())
+}
+
+/// A duration with units, or a plain number of milliseconds.
+fn duration(text: &str) -> Option<Duration> {
+    match text.parse() {
+        Ok(millis) => Some(Duration::from_millis(millis)),
+        Err(_) => parse_duration(text),
+    }
+}
+
 /// Whether it is an IANA name or an offset from UTC of at most 18 hours.
 fn is_time_zone(text: &str) -> bool {
     text.parse::<chrono_tz::Tz>().is_ok() || is_offset(text)
@@ -218,12 +287,12 @@ mod tests {
             .set("spark.sql.session.timezone", "Europe/Berlin")
             .unwrap();
         settings.set("spark.sql.shuffle.partitions", "8").unwrap();
-        assert_eq!(settings.time_zone, "Europe/Berlin");
-        assert_eq!(settings.state_partitions, 8);
+        assert_eq!(settings.query.time_zone, "Europe/Berlin");
+        assert_eq!(settings.query.state_partitions, 8);
         let text = settings.get("spark.sql.shuffle.partitions").unwrap();
         assert_eq!(text.as_deref(), Some("8"));
         settings.reset("spark.sql.session.timeZone").unwrap();
-        assert_eq!(settings.time_zone, "UTC");
+        assert_eq!(settings.query.time_zone, "UTC");
     }
 
     #[test]
@@ -246,6 +315,9 @@ mod tests {
             ("spark.sql.session.timeZone", "Mars/Olympus"),
             ("spark.sql.session.timeZone", "+25:00"),
             ("spark.sql.ansi.enabled", "false"),
+            ("spark.sql.streaming.minBatchesToRetain", "0"),
+            ("spark.sql.streaming.multipleWatermarkPolicy", "middle"),
+            ("spark.sql.streaming.pollingDelay", "soon"),
             ("tidemill.outputMode", "retract"),
         ] {
             let error = settings.set(key, value).unwrap_err();

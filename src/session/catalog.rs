@@ -1,0 +1,137 @@
+//! What a name means in a session: the plan behind `FROM name`, `STREAM name` and `table(name)`.
+
+use super::write_options::WriteOptions;
+use super::{Session, reader::put_option};
+use crate::catalog::{CatalogEntry, TableDefinition};
+use crate::error::{Error, Result};
+use crate::plan::{LogicalPlan, Relation, builder};
+use crate::source::{self, SourceFactory};
+use crate::sql::{self, Query, Relations};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How a name is read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ReadAs<'a> {
+    /// `STREAM name`, `read_stream`.
+    pub(super) is_streaming: bool,
+    /// Options put over those of the table.
+    pub(super) options: BTreeMap<String, String>,
+    /// `IDENTIFIED BY`.
+    pub(super) source_name: Option<&'a str>,
+}
+
+impl Session {
+    /// The plan of a query.
+    pub(super) fn lower(&self, query: &Query) -> Result<Arc<LogicalPlan>> {
+        sql::lower_query(query, self)
+    }
+
+    /// The plan behind a name; its columns are qualified with it.
+    pub(super) fn relation(&self, name: &str, read: &ReadAs<'_>) -> Result<Arc<LogicalPlan>> {
+        let entry = self.catalog().get(name)?.clone();
+        let plan = match entry {
+            CatalogEntry::Table(definition) => scan(open_source(&definition, &read.options)?, read),
+            CatalogEntry::Source(factory) => {
+                refuse_options(name, read)?;
+                scan(factory, read)
+            }
+            CatalogEntry::View(plan) => {
+                refuse_options(name, read)?;
+                if read.is_streaming && !plan.is_streaming() {
+                    return Err(Error::invalid(format!(
+                        "the view reads no stream, so it cannot be read as one. view=`{name}`"
+                    ))
+                    .with_condition("UNSUPPORTED_STREAMING_TABLE_VALUED_FUNCTION"));
+                }
+                plan
+            }
+        };
+        Ok(builder::alias(&plan, name))
+    }
+}
+
+impl Relations for Session {
+    fn table(&self, name: &[String]) -> Result<Arc<LogicalPlan>> {
+        if let [format, path] = name
+            && !DEFAULT_SCHEMA.eq_ignore_ascii_case(format)
+            && !self.catalog().contains(&name.join("."))
+        {
+            return files_at(format, path);
+        }
+        self.relation(&table_name(name), &ReadAs::default())
+    }
+
+    fn stream(
+        &self,
+        name: &[String],
+        options: &BTreeMap<String, String>,
+        identified_by: Option<&str>,
+    ) -> Result<Arc<LogicalPlan>> {
+        let read = ReadAs {
+            is_streaming: true,
+            options: options.clone(),
+            source_name: identified_by,
+        };
+        self.relation(&table_name(name), &read)
+    }
+}
+
+/// The name of the catalog, as in Spark.
+const CATALOG: &str = "spark_catalog";
+
+/// The name of the only schema there is, as in Spark.
+const DEFAULT_SCHEMA: &str = "default";
+
+/// The name in the session's catalog that a name of several parts stands for: `spark_catalog.default.t` and `default.t` are `t`.
+pub(super) fn table_name(parts: &[String]) -> String {
+    let of_default = |parts: &[String]| match parts {
+        [schema, table] if schema.eq_ignore_ascii_case(DEFAULT_SCHEMA) => Some(table.clone()),
+        _ => None,
+    };
+    let within = match parts {
+        [catalog, rest @ ..] if catalog.eq_ignore_ascii_case(CATALOG) => of_default(rest),
+        _ => of_default(parts),
+    };
+    within.unwrap_or_else(|| parts.join("."))
+}
+
+/// Files named in a query: ``FROM json.`path` ``, read as a table.
+fn files_at(format: &str, path: &str) -> Result<Arc<LogicalPlan>> {
+    let options = BTreeMap::from([("path".to_owned(), path.to_owned())]);
+    let factory = source::registry::open(format, None, &options)?;
+    Ok(scan(factory, &ReadAs::default()))
+}
+
+/// Opens the source that a declared table is.
+fn open_source(
+    definition: &TableDefinition,
+    read_options: &BTreeMap<String, String>,
+) -> Result<Arc<dyn SourceFactory>> {
+    let mut options = definition.options.clone();
+    for (key, value) in read_options {
+        put_option(&mut options, key.clone(), value.clone());
+    }
+    WriteOptions::take_from(&mut options)?;
+    source::registry::open(&definition.format, definition.columns.clone(), &options)
+}
+
+fn scan(factory: Arc<dyn SourceFactory>, read: &ReadAs<'_>) -> Arc<LogicalPlan> {
+    let schema = factory.schema();
+    let relation = Relation::Source {
+        factory,
+        is_streaming: read.is_streaming,
+        name: read.source_name.map(str::to_owned),
+    };
+    builder::scan(relation, &schema)
+}
+
+/// A name that is no declared table has no options, and no source of its own to be named.
+fn refuse_options(name: &str, read: &ReadAs<'_>) -> Result<()> {
+    if let Some(key) = read.options.keys().next() {
+        return Err(Error::invalid(format!(
+            "only a declared table takes options where it is read. name=`{name}`, option=`{key}`"
+        )));
+    }
+    Ok(())
+}

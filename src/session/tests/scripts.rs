@@ -1,0 +1,247 @@
+use super::*;
+use crate::sink::OutputMode;
+use crate::trigger::Trigger;
+use arrow::array::{Array, AsArray};
+use std::time::Duration;
+
+fn run(session: &Session, script: &str) -> Vec<ScriptOutput> {
+    session
+        .run_script(script)
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn flow(output: &ScriptOutput) -> &Flow {
+    match output {
+        ScriptOutput::Flow(flow) => flow,
+        other => panic!("not a flow: {other:?}"),
+    }
+}
+
+/// A column of a table as text.
+fn texts(output: &ScriptOutput, column: &str) -> Vec<String> {
+    let ScriptOutput::Table(_, batches) = output else {
+        panic!("not a table: {output:?}");
+    };
+    let values = batches.iter().flat_map(|batch| {
+        let column = batch
+            .column_by_name(column)
+            .unwrap()
+            .as_string::<i32>()
+            .clone();
+        (0..column.len())
+            .map(move |row| column.value(row).to_owned())
+            .collect::<Vec<_>>()
+    });
+    values.collect()
+}
+
+#[track_caller]
+fn condition(session: &Session, script: &str) -> String {
+    let error = session.run_script(script).unwrap_err();
+    error
+        .condition()
+        .unwrap_or_else(|| error.message())
+        .to_owned()
+}
+
+#[test]
+fn a_script_declares_and_gives_back_what_is_to_be_started() {
+    let (session, stream) = session_with_events();
+    let outputs = run(
+        &session,
+        "CREATE TABLE out (n BIGINT, k STRING) USING noop OPTIONS (outputMode 'update', trigger '5 seconds');
+         CREATE TEMPORARY VIEW big AS SELECT * FROM STREAM events WHERE v > 1;
+         SET spark.sql.session.timeZone = Europe/Berlin;
+         CREATE FLOW per_key AS INSERT INTO out BY NAME SELECT k, count(*) AS n FROM big GROUP BY k;
+         INSERT INTO out WITH (queryName = 'all', trigger = 'availableNow') SELECT count(*), 'all' FROM big;
+         SELECT k FROM big;
+         SELECT 1 AS one;",
+    );
+    assert_eq!(session.settings().query.time_zone, "Europe/Berlin");
+    let [per_key, all, big, one] = outputs.as_slice() else {
+        panic!("{outputs:?}");
+    };
+    let per_key = flow(per_key);
+    assert_eq!(per_key.name.as_deref(), Some("per_key"));
+    assert_eq!(per_key.output_mode, OutputMode::Update);
+    assert_eq!(
+        per_key.trigger,
+        Trigger::ProcessingTime(Duration::from_secs(5))
+    );
+    let names: Vec<_> = per_key
+        .plan
+        .schema
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
+    assert_eq!(names, ["n", "k"]);
+    assert!(
+        per_key.target.options.is_empty(),
+        "{:?}",
+        per_key.target.options
+    );
+    let all = flow(all);
+    assert_eq!(all.name.as_deref(), Some("all"));
+    assert_eq!(all.trigger, Trigger::AvailableNow);
+    assert!(matches!(big, ScriptOutput::Stream(frame) if frame.is_streaming()));
+    assert!(matches!(one, ScriptOutput::Table(_, rows) if rows[0].num_rows() == 1));
+
+    stream.add_batch(events(&[("a", 2, 0)])).unwrap();
+    let query = all.start(&session).unwrap();
+    query.await_termination(None).unwrap();
+    assert_eq!(query.last_progress().unwrap().num_input_rows, 1);
+}
+
+#[test]
+fn columns_meet_those_of_the_table_by_name_or_by_position() {
+    let (session, _stream) = session_with_events();
+    run(&session, "CREATE TABLE out (v BIGINT, k STRING) USING noop");
+    let types = |script: &str| {
+        let outputs = run(&session, script);
+        let columns = flow(&outputs[0]).plan.schema.to_arrow();
+        columns
+            .fields()
+            .iter()
+            .map(|field| format!("{} {}", field.name(), field.data_type()))
+            .collect::<Vec<_>>()
+    };
+    let expected = ["v Int64", "k Utf8"];
+    assert_eq!(
+        types("INSERT INTO out BY NAME SELECT k, v FROM STREAM events"),
+        expected
+    );
+    assert_eq!(
+        types("INSERT INTO out SELECT v, k FROM STREAM events"),
+        expected
+    );
+    assert_eq!(
+        types("INSERT INTO out SELECT v, v FROM STREAM events"),
+        expected
+    );
+    for (script, wanted) in [
+        (
+            "INSERT INTO out SELECT k, v FROM STREAM events",
+            "INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST",
+        ),
+        (
+            "INSERT INTO out SELECT v FROM STREAM events",
+            "INSERT_COLUMN_ARITY_MISMATCH.NOT_ENOUGH_DATA_COLUMNS",
+        ),
+        (
+            "INSERT INTO out SELECT * FROM STREAM events",
+            "INSERT_COLUMN_ARITY_MISMATCH.TOO_MANY_DATA_COLUMNS",
+        ),
+        (
+            "INSERT INTO out BY NAME SELECT * FROM STREAM events",
+            "INCOMPATIBLE_DATA_FOR_TABLE.EXTRA_COLUMNS",
+        ),
+        (
+            "INSERT INTO out BY NAME SELECT k FROM STREAM events",
+            "INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_FIND_DATA",
+        ),
+    ] {
+        assert_eq!(condition(&session, script), wanted, "{script}");
+    }
+}
+
+#[test]
+fn managed_tables_live_in_the_warehouse_and_can_be_read_at_once() {
+    let (session, _stream) = session_with_events();
+    let warehouse = tempfile::tempdir().unwrap();
+    session
+        .set(
+            "spark.sql.warehouse.dir",
+            warehouse.path().to_str().unwrap(),
+        )
+        .unwrap();
+    let outputs = run(
+        &session,
+        "CREATE STREAMING TABLE big PARTITIONED BY (k) COMMENT 'what counts' AS SELECT k, v FROM STREAM events WHERE v > 1;
+         CREATE MATERIALIZED VIEW totals AS SELECT k, sum(v) AS total FROM STREAM events GROUP BY k;
+         CREATE STREAMING TABLE later (k STRING);
+         CREATE FLOW f AS INSERT INTO later SELECT k FROM STREAM events;",
+    );
+    let [big, totals, later] = outputs.as_slice() else {
+        panic!("{outputs:?}");
+    };
+    let big = flow(big);
+    assert_eq!(big.name.as_deref(), Some("big"));
+    assert_eq!(big.output_mode, OutputMode::Append);
+    assert_eq!(big.target.format, "parquet");
+    assert_eq!(
+        big.target.options.get("path"),
+        Some(&warehouse.path().join("big").display().to_string())
+    );
+    let checkpoint = warehouse.path().join("_checkpoints").join("big");
+    assert_eq!(big.checkpoint_location.as_ref(), Some(&checkpoint));
+    assert_eq!(flow(totals).output_mode, OutputMode::Complete);
+    assert_eq!(flow(later).name.as_deref(), Some("f"));
+    assert_eq!(
+        texts(&run(&session, "DESCRIBE big")[0], "col_name"),
+        ["k", "v"]
+    );
+    assert_eq!(
+        texts(
+            &run(&session, "SHOW TABLES LIKE '*t*s|later'")[0],
+            "tableName"
+        ),
+        ["events", "later", "posts", "totals"]
+    );
+}
+
+#[test]
+fn statements_that_show_give_tables() {
+    let (session, _stream) = session_with_events();
+    assert_eq!(
+        texts(&run(&session, "DESCRIBE events")[0], "data_type"),
+        ["string", "int", "timestamp"]
+    );
+    assert_eq!(
+        texts(&run(&session, "SET spark.sql.ansi.enabled")[0], "value"),
+        ["true"]
+    );
+    let plan = texts(
+        &run(&session, "EXPLAIN SELECT v FROM STREAM events WHERE v > 1")[0],
+        "plan",
+    )
+    .concat();
+    assert!(plan.contains("Filter"), "{plan}");
+}
+
+#[test]
+fn errors_of_a_script_point_into_its_text() {
+    let (session, _stream) = session_with_events();
+    let error = session
+        .run_script("CREATE TEMPORARY VIEW a AS SELECT 1 AS x;\nSELECT nope FROM STREAM events;")
+        .unwrap_err();
+    assert_eq!(error.condition(), Some("UNRESOLVED_COLUMN.WITH_SUGGESTION"));
+    assert!(
+        error
+            .to_string()
+            .contains("2 | SELECT nope FROM STREAM events"),
+        "{error}"
+    );
+    assert!(session.table_names().contains(&"a".to_owned()));
+    for (script, wanted) in [
+        (
+            "CREATE TEMPORARY VIEW events AS SELECT 1",
+            "TABLE_OR_VIEW_ALREADY_EXISTS",
+        ),
+        ("DROP TABLE a", "WRONG_COMMAND_FOR_OBJECT_TYPE"),
+        ("DROP VIEW nope", "TABLE_OR_VIEW_NOT_FOUND"),
+        (
+            "INSERT INTO a SELECT k FROM STREAM events",
+            "UNSUPPORTED_INSERT.NOT_ALLOWED",
+        ),
+        (
+            "INSERT INTO nope SELECT k FROM STREAM events",
+            "TABLE_OR_VIEW_NOT_FOUND",
+        ),
+        ("SET spark.sql.nope = 1", "UNSUPPORTED_CONF"),
+    ] {
+        assert_eq!(condition(&session, script), wanted, "{script}");
+    }
+    run(&session, "DROP VIEW IF EXISTS nope; DROP VIEW a;");
+    assert!(!session.table_names().contains(&"a".to_owned()));
+}
