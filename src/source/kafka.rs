@@ -29,18 +29,18 @@ mod topic_ids;
 
 use crate::batch::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::nullable_schema;
 use crate::offset::{Offset, Range};
 use crate::source::{Planned, ReadLimit, Slices, Source, SourceFactory};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use decode::MessageDecoder;
 use fetcher::{Fetcher, Part, SliceLimit};
 use limit::Minimum;
 use loss::Loss;
 use offset_reader::{Extent, OffsetReader};
 use options::{KafkaSourceOptions, ValueFormat};
 use position::{ByPartition, Partitions, Position, Subscription, pairs, value_of};
-use range_reader::{Connections, Decode, RangeReader};
+use range_reader::{Connections, RangeReader};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -76,10 +76,16 @@ impl KafkaSourceFactory {
                     "a Kafka table has Spark's columns (key, value, topic, …): leave the columns out, or say how values become columns with the option `value.format` `json`",
                 ));
             }
-            (ValueFormat::Json(_), _) => {
-                return Err(Error::unsupported("the option `value.format`"));
+            (ValueFormat::Json(_), Some(columns)) => Arc::new(nullable_schema(&columns)),
+            (ValueFormat::Json(_), None) => {
+                return Err(Error::invalid(
+                    "a Kafka table with `value.format` `json` needs its columns declared: `CREATE TABLE t (name TYPE, …)`",
+                ));
             }
         };
+        // A column that the format cannot read is refused here, not when the query runs.
+        let all: Vec<usize> = (0..schema.fields().len()).collect();
+        decode::decoder(&options, &schema, &all)?;
         Ok(KafkaSourceFactory {
             options: Arc::new(options),
             schema,
@@ -102,7 +108,11 @@ fn is_same(columns: &SchemaRef, spark: &SchemaRef) -> bool {
 
 impl SourceFactory for KafkaSourceFactory {
     fn identity(&self) -> String {
-        self.options.identity()
+        let schema = match &self.options.value_format {
+            ValueFormat::Bytes => String::new(),
+            ValueFormat::Json(_) => format!(" into {}", self.schema),
+        };
+        format!("{}{schema}", self.options.identity())
     }
 
     fn schema(&self) -> SchemaRef {
@@ -455,7 +465,7 @@ impl Source for KafkaSource {
     }
 
     fn read(&mut self, range: &Range, columns: &[usize]) -> Result<Slices> {
-        let decoder: Arc<dyn Decode> = Arc::new(MessageDecoder::new(&self.schema, columns)?);
+        let decoder = decode::decoder(&self.options, &self.schema, columns)?;
         let mut begin = range.start.kafka()?.clone();
         let end = range.end.kafka()?;
         let detail = Detail::of(range)?;

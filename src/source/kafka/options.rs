@@ -2,6 +2,7 @@
 
 use super::position::{NoMatch, Position, Subscription};
 use crate::error::{Error, Result};
+use crate::format::json::JsonOptions;
 use crate::kafka::Role;
 use crate::kafka::settings::ClientSettings;
 use crate::options::Options;
@@ -23,12 +24,12 @@ const POLL_TIMEOUT: Duration = Duration::from_secs(120);
 const MAX_TRIGGER_DELAY: Duration = Duration::from_secs(15 * 60);
 
 /// How values are decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum ValueFormat {
     /// Spark's columns: the value is bytes.
     Bytes,
-    /// The declared columns are the fields of a JSON object; with the options of the JSON format.
-    Json(BTreeMap<String, String>),
+    /// The declared columns are the fields of a JSON object. The options of Spark's JSON source say how it is read.
+    Json(Box<JsonOptions>),
 }
 
 /// How a query reads from Kafka.
@@ -200,8 +201,8 @@ impl KafkaSourceOptions {
         if self.includes_headers {
             text.push_str(", with headers");
         }
-        if let ValueFormat::Json(options) = &self.value_format {
-            write_to(&mut text, format_args!(", values as json {options:?}"));
+        if let ValueFormat::Json(json) = &self.value_format {
+            write_to(&mut text, format_args!(", values as json {:?}", json.mode));
         }
         text
     }
@@ -318,7 +319,7 @@ fn parse_value_format(options: &mut Options) -> Result<ValueFormat> {
     match options.take("value.format") {
         None => Ok(ValueFormat::Bytes),
         Some(value) if value.eq_ignore_ascii_case("json") => {
-            Ok(ValueFormat::Json(options.take_prefixed("value.json.")))
+            JsonOptions::take(options, "UTC").map(|json| ValueFormat::Json(Box::new(json)))
         }
         Some(value) => Err(options.refuse("value.format", "json", value)),
     }

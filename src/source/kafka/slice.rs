@@ -89,7 +89,7 @@ pub(super) fn message_schema(includes_headers: bool) -> SchemaRef {
 
 /// Byte strings, one after the other, some of them null.
 #[derive(Debug)]
-pub(super) struct ByteColumn {
+struct ByteColumn {
     bytes: Vec<u8>,
     offsets: Vec<i32>,
     /// Empty as long as nothing is null.
@@ -126,8 +126,19 @@ impl ByteColumn {
             .push(i32::try_from(self.bytes.len()).unwrap_or(i32::MAX));
     }
 
+    /// The bytes of a row; `None` is null.
+    #[inline]
+    fn get(&self, row: usize) -> Option<&[u8]> {
+        if self.validity.get(row) == Some(&false) {
+            return None;
+        }
+        let start = usize::try_from(*self.offsets.get(row)?).ok()?;
+        let end = usize::try_from(*self.offsets.get(row + 1)?).ok()?;
+        self.bytes.get(start..end)
+    }
+
     /// The bytes as they lie, without a copy.
-    pub(super) fn into_array(self) -> Result<BinaryArray> {
+    fn into_array(self) -> Result<BinaryArray> {
         let nulls = (!self.validity.is_empty())
             .then(|| NullBuffer::new(BooleanBuffer::from(self.validity)));
         Ok(BinaryArray::try_new(
@@ -231,6 +242,26 @@ impl MessageSlice {
     /// How many bytes of keys and values were passed to it, whether kept or not.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// The value of a row, if values are collected; `None` is null.
+    #[inline]
+    pub(super) fn value(&self, row: usize) -> Option<&[u8]> {
+        self.value.as_ref()?.get(row)
+    }
+
+    /// Where a row comes from, for messages.
+    pub(super) fn place(&self, row: usize) -> String {
+        let mut rows = 0;
+        let run = self.runs.iter().find(|run| {
+            rows += run.rows;
+            row < rows
+        });
+        let (Some(run), Some(offset)) = (run, self.offsets.get(row)) else {
+            return String::new();
+        };
+        let (topic, partition) = (&run.topic, run.partition);
+        format!("topic=`{topic}`, partition=`{partition}`, offset=`{offset}`")
     }
 
     /// Adds a message of a partition.

@@ -1,11 +1,11 @@
 //! Kafka as a table: everything between two positions, read once.
 
-use super::decode::MessageDecoder;
+use super::decode;
 use super::fetcher::Fetcher;
 use super::offset_reader::OffsetReader;
 use super::options::KafkaSourceOptions;
 use super::position::{ByPartition, NoMatch, Position, pairs, value_of};
-use super::range_reader::{Connections, Decode, RangeReader};
+use super::range_reader::{Connections, RangeReader};
 use super::{existing_partitions, parts, slice_limit};
 use crate::error::{Error, Result};
 use arrow::datatypes::SchemaRef;
@@ -22,7 +22,7 @@ pub(super) fn read(
     schema: &SchemaRef,
     columns: &[usize],
 ) -> Result<Vec<RecordBatch>> {
-    let decoder: Arc<dyn Decode> = Arc::new(MessageDecoder::new(schema, columns)?);
+    let decoder = decode::decoder(options, schema, columns)?;
     let offsets = Arc::new(OffsetReader::open(options)?);
     let partitions = existing_partitions(&offsets, options)?;
     let starting = options.starting.clone().unwrap_or(Position::Earliest);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::embedded_broker::EmbeddedBroker;
 use arrow::array::AsArray;
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::types::RDKafkaRespErr;
@@ -60,6 +60,28 @@ fn factory(servers: &str, pairs: &[(&str, &str)]) -> Result<KafkaSourceFactory> 
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
         .collect();
     KafkaSourceFactory::new(None, &options)
+}
+
+/// A table of JSON values on a cluster whose topic has these values.
+fn json_table(values: &[&str], mode: &str) -> (Cluster, KafkaSourceFactory) {
+    let cluster = Cluster::with_topic("t", 1);
+    cluster.send("t", 0, values.iter().map(|value| (*value).to_owned()));
+    let options = [
+        (
+            "kafka.bootstrap.servers",
+            cluster.broker.bootstrap_servers().as_str(),
+        ),
+        ("subscribe", "t"),
+        ("value.format", "json"),
+        ("mode", mode),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let columns = Schema::new(vec![
+        Field::new("a", DataType::Int64, true),
+        Field::new("b", DataType::Utf8, true),
+    ]);
+    let factory = KafkaSourceFactory::new(Some(Arc::new(columns)), &options.into()).unwrap();
+    (cluster, factory)
 }
 
 fn numbers(from: u32, to: u32) -> impl Iterator<Item = String> {
@@ -453,4 +475,58 @@ fn slices_are_as_small_as_the_options_ask() {
     assert_eq!(count("minPartitions", "4"), 4);
     assert_eq!(count("maxRecordsPerPartition", "30"), 4);
     assert_eq!(count("includeHeaders", "true"), 1);
+}
+
+#[test]
+fn json_values_become_the_declared_columns() {
+    let values = ["{\"a\":1,\"b\":\"x\",\"c\":[]}", "{\"b\":\"y\"}", "no json"];
+    let (_cluster, factory) = json_table(&values, "PERMISSIVE");
+    let batches = factory.read_static(&[1, 0]).unwrap();
+    let texts = batches[0].column(0).as_string::<i32>();
+    let numbers = batches[0].column(1).as_primitive::<Int64Type>();
+    assert_eq!(
+        texts.iter().collect::<Vec<_>>(),
+        [Some("x"), Some("y"), None]
+    );
+    assert_eq!(numbers.iter().collect::<Vec<_>>(), [Some(1), None, None]);
+    assert_eq!(factory.read_static(&[]).unwrap()[0].num_rows(), 3);
+}
+
+#[test]
+fn a_bad_json_value_is_named_by_its_place_or_dropped() {
+    let values = ["{\"a\":1}", "{\"a\":", "{\"a\":3}"];
+    let (_cluster, factory) = json_table(&values, "FAILFAST");
+    let error = factory.read_static(&[0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Data);
+    assert!(
+        error
+            .to_string()
+            .contains("topic=`t`, partition=`0`, offset=`1`"),
+        "{error}"
+    );
+    let (_cluster, factory) = json_table(&values, "DROPMALFORMED");
+    assert_eq!(factory.read_static(&[0]).unwrap()[0].num_rows(), 2);
+    assert_eq!(factory.read_static(&[]).unwrap()[0].num_rows(), 2);
+}
+
+#[test]
+fn json_needs_columns_and_columns_need_json() {
+    let options = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        [("kafka.bootstrap.servers", "b:1"), ("subscribe", "t")]
+            .iter()
+            .chain(pairs)
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    };
+    let columns = Some(Arc::new(Schema::new(vec![Field::new(
+        "a",
+        DataType::Int64,
+        true,
+    )])));
+    let json = options(&[("value.format", "json")]);
+    assert!(KafkaSourceFactory::new(None, &json).is_err());
+    assert!(KafkaSourceFactory::new(columns.clone(), &options(&[])).is_err());
+    assert!(KafkaSourceFactory::new(columns, &json).is_ok());
+    let spark = slice::message_schema(false);
+    assert!(KafkaSourceFactory::new(Some(spark), &options(&[])).is_ok());
 }
