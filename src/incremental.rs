@@ -23,6 +23,7 @@ use crate::batch::{BatchContext, Timestamp};
 use crate::error::Result;
 use crate::operator::StatefulOperator;
 use crate::plan::LogicalPlan;
+use crate::plan::optimize::optimize;
 use crate::sink::OutputMode;
 use crate::source::{Slice, Slices, SourceFactory};
 use arrow::datatypes::SchemaRef;
@@ -170,7 +171,8 @@ impl IncrementalPlan {
         settings: &IncrementalSettings,
     ) -> Result<IncrementalPlan> {
         let context = BatchContext::one_shot(Timestamp(0), settings.time_zone.clone());
-        cut::cut(plan, mode, settings, &context)
+        let plan = optimize(&Arc::new(plan.clone()))?;
+        cut::cut(&plan, mode, settings, &context)
     }
 
     /// The streaming sources, in plan order.
@@ -237,7 +239,8 @@ impl IncrementalPlan {
         settings: &IncrementalSettings,
         context: &BatchContext,
     ) -> Result<Vec<RecordBatch>> {
-        let mut plan = cut::cut(plan, OutputMode::Complete, settings, context)?;
+        let plan = optimize(&Arc::new(plan.clone()))?;
+        let mut plan = cut::cut(&plan, OutputMode::Complete, settings, context)?;
         Ok(run::run(&mut plan, Vec::new(), context)?.rows)
     }
 

@@ -6,6 +6,7 @@
 pub mod builder;
 pub mod check;
 pub mod explain;
+pub mod optimize;
 
 use crate::error::Span;
 use crate::expr::Expr;
