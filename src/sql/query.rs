@@ -5,7 +5,7 @@ use super::ast::{
 };
 use super::parser::Parser;
 use super::token::TokenKind;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::expr::{Ast, AstKind};
 use crate::plan::builder::{Grouping, SortItem};
 
@@ -125,8 +125,22 @@ impl Parser<'_> {
         if self.is_keyword("RECURSIVE") && !self.is_keyword_at(1, "AS") {
             return Err(self.unsupported("WITH RECURSIVE", self.span()));
         }
+        let mut known: Vec<String> = Vec::new();
         self.comma_separated(|parser| {
             let name = parser.identifier("the name of a common table expression")?;
+            if known
+                .iter()
+                .any(|other| other.eq_ignore_ascii_case(&name.value))
+            {
+                let message = format!(
+                    "a common table expression is there twice. name=`{}`",
+                    name.value
+                );
+                return Err(Error::invalid(message)
+                    .with_condition("DUPLICATED_CTE_NAMES")
+                    .with_span(name.span));
+            }
+            known.push(name.value.clone());
             let columns = parser.column_aliases()?;
             parser.eat("AS");
             parser.expect_symbol("(")?;

@@ -218,6 +218,12 @@ fn errors_point_at_what_was_found() {
         1 | SELECT '***
           |        ^
     ");
+    assert_snapshot!(refused("WITH q AS (SELECT 1), Q AS (SELECT 2) SELECT 1"), @"
+        [DUPLICATED_CTE_NAMES] a common table expression is there twice. name=`Q`; line 1 column 23
+          |
+        1 | WITH q AS (SELECT 1), Q AS (SELECT 2) SELECT 1
+          |                       ^
+    ");
     assert_snapshot!(refused("SELECT a FROM t WHERE"), @"
         [PARSE_SYNTAX_ERROR] expected an expression, found the end of the statement; line 1 column 22
           |
