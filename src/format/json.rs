@@ -6,12 +6,22 @@
 mod column;
 mod cursor;
 mod decoder;
+mod infer;
 mod nested;
+mod path;
 #[cfg(test)]
 mod tests;
 mod text;
+mod value;
+mod writer;
+mod writer_key;
 
 pub use decoder::JsonDecoder;
+pub use infer::InferOptions;
+pub(crate) use infer::JsonInference;
+pub(crate) use path::{JsonPath, array_length, object_keys};
+pub(crate) use value::JsonValueDecoder;
+pub use writer::{JsonWriteOptions, JsonWriter};
 
 use crate::cast::zone::Zone;
 use crate::error::Result;

@@ -8,6 +8,7 @@
 //!
 //! The rules of what fits are those of Spark's `JacksonParser`.
 
+use super::JsonOptions;
 use super::cursor::{Cursor, Number, RawText, Read, SyntaxError, unescape};
 use super::nested::{ListColumn, MapColumn, StructColumn};
 use super::text::rewrite;
@@ -59,6 +60,15 @@ pub(super) struct Work {
 }
 
 impl Work {
+    pub(super) fn new(options: &JsonOptions) -> Work {
+        Work {
+            times: options.times.clone(),
+            keeps_text: options.keeps_text,
+            non_numeric_numbers: options.allow_non_numeric_numbers,
+            scratch: Vec::new(),
+        }
+    }
+
     /// The text of a string.
     #[inline]
     fn text<'a>(&'a mut self, raw: RawText<'a>, at: usize) -> Read<&'a str> {

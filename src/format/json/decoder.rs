@@ -70,12 +70,7 @@ impl JsonDecoder {
             fields,
             syntax: Syntax::of(options),
             mode: options.mode,
-            work: Work {
-                times: options.times.clone(),
-                keeps_text: options.keeps_text,
-                non_numeric_numbers: options.allow_non_numeric_numbers,
-                scratch: Vec::new(),
-            },
+            work: Work::new(options),
             bytes: 0,
         })
     }

@@ -364,6 +364,20 @@ impl ListColumn {
         Ok(fit)
     }
 
+    pub(super) fn has_structs(&self) -> bool {
+        matches!(self.elements, Column::Struct(_))
+    }
+
+    /// Appends an array of one element, the object under the cursor: what Spark makes of an object where an array of structs
+    /// is asked for.
+    pub(super) fn append_single(&mut self, cursor: &mut Cursor<'_>, work: &mut Work) -> Read<Fit> {
+        let fit = self.elements.append(cursor, work)?;
+        if !matches!(fit, Fit::No(_)) {
+            self.ends.close(self.elements.len(), true);
+        }
+        Ok(fit)
+    }
+
     pub(super) fn finish(&mut self, data_type: &DataType) -> Result<ArrayRef> {
         let DataType::List(field) = data_type else {
             return Err(Error::internal("an array column is asked for another type"));
