@@ -23,7 +23,6 @@ pub(crate) use path::{JsonPath, array_length, object_keys};
 pub(crate) use value::JsonValueDecoder;
 pub use writer::{JsonWriteOptions, JsonWriter};
 
-use crate::cast::zone::Zone;
 use crate::error::Result;
 use crate::format::time::TimeFormats;
 use crate::format::{CORRUPT_RECORD, ParseMode, only};
@@ -76,7 +75,7 @@ impl Default for JsonOptions {
             allow_unquoted_control_chars: false,
             allow_comments: false,
             keeps_text: true,
-            times: TimeFormats::new(Zone::UTC),
+            times: TimeFormats::utc(),
         }
     }
 }

@@ -4,22 +4,48 @@
 //! (`2024-01-31T23:59:59.123Z`, also with a space, with an offset or without zone) is read without detours. A time of day without
 //! a date is refused: its meaning would change with the day on which it is read.
 
-use crate::cast::calendar::days_from_civil;
+use crate::cast::calendar::{civil_from_days, days_from_civil};
 use crate::cast::zone::{MICROS_PER_DAY, MICROS_PER_SECOND, Zone};
 use crate::cast::{parse_date, parse_timestamp, parse_timestamp_ntz};
 use crate::error::Result;
+use crate::function::datetime::pattern::Pattern;
 use crate::options::Options;
+use std::fmt::Write as _;
 
 /// How dates and timestamps are written.
 #[derive(Debug, Clone)]
 pub(crate) struct TimeFormats {
-    /// The zone of timestamps that name none.
+    /// The zone of timestamps that name none, and its name.
     zone: Zone,
+    zone_name: String,
+    /// Other than the standard form.
+    timestamp: Option<Pattern>,
+    timestamp_ntz: Option<Pattern>,
+    date: Option<Pattern>,
 }
 
 impl TimeFormats {
-    pub(crate) fn new(zone: Zone) -> TimeFormats {
-        TimeFormats { zone }
+    /// Without patterns.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, if there is no such zone.
+    pub(crate) fn new(time_zone: &str) -> Result<TimeFormats> {
+        Ok(TimeFormats {
+            zone: Zone::parse(time_zone)?,
+            ..TimeFormats::utc()
+        })
+    }
+
+    /// Without patterns, in UTC.
+    pub(crate) fn utc() -> TimeFormats {
+        TimeFormats {
+            zone: Zone::UTC,
+            zone_name: "UTC".to_owned(),
+            timestamp: None,
+            timestamp_ntz: None,
+            date: None,
+        }
     }
 
     /// Takes the options `timeZone` (default `time_zone`), `timestampFormat`, `timestampNTZFormat` and `dateFormat`.
@@ -28,25 +54,42 @@ impl TimeFormats {
     ///
     /// `Invalid`, if there is no such zone or pattern.
     pub(crate) fn take(options: &mut Options, time_zone: &str) -> Result<TimeFormats> {
-        for key in ["timestampFormat", "timestampNTZFormat", "dateFormat"] {
-            if let Some(pattern) = options.take(key) {
-                return Err(options.refuse(key, "no pattern (not supported yet)", pattern));
-            }
-        }
-        let zone = options.take("timeZone");
+        let mut pattern = |key: &str| {
+            let text = options.take(key);
+            text.map(|text| Pattern::new(&text)).transpose()
+        };
+        let timestamp = pattern("timestampFormat")?;
+        let timestamp_ntz = pattern("timestampNTZFormat")?;
+        let date = pattern("dateFormat")?;
+        let zone_name = options.take("timeZone");
+        let zone_name = zone_name.unwrap_or_else(|| time_zone.to_owned());
         Ok(TimeFormats {
-            zone: Zone::parse(zone.as_deref().unwrap_or(time_zone))?,
+            zone: Zone::parse(&zone_name)?,
+            zone_name,
+            timestamp,
+            timestamp_ntz,
+            date,
         })
     }
 
     /// Days since 1970-01-01.
     pub(crate) fn date(&self, text: &str) -> Option<i32> {
-        parse_date(text)
+        match &self.date {
+            None => parse_date(text),
+            Some(pattern) => {
+                let (local, _) = pattern.parse(text)?;
+                i32::try_from(local.div_euclid(MICROS_PER_DAY)).ok()
+            }
+        }
     }
 
     /// Microseconds since 1970-01-01T00:00:00Z.
     #[inline]
     pub(crate) fn timestamp(&self, text: &[u8]) -> Option<i64> {
+        if let Some(pattern) = &self.timestamp {
+            let (local, zone) = pattern.parse(std::str::from_utf8(text).ok()?)?;
+            return zone.unwrap_or(self.zone).to_utc(local);
+        }
         if let Some((local, zone)) = common_timestamp(text) {
             return match zone {
                 CommonZone::Offset(micros) => local.checked_sub(micros),
@@ -63,12 +106,85 @@ impl TimeFormats {
     /// Microseconds since 1970-01-01T00:00:00, of the wall clock.
     #[inline]
     pub(crate) fn timestamp_ntz(&self, text: &[u8]) -> Option<i64> {
+        if let Some(pattern) = &self.timestamp_ntz {
+            let (local, _) = pattern.parse(std::str::from_utf8(text).ok()?)?;
+            return Some(local);
+        }
         if let Some((local, _)) = common_timestamp(text) {
             return Some(local);
         }
-        let text = std::str::from_utf8(text).ok()?;
-        parse_timestamp_ntz(text)
+        parse_timestamp_ntz(std::str::from_utf8(text).ok()?)
     }
+
+    /// Appends a date: `2024-01-31`, if there is no pattern.
+    pub(crate) fn write_date(&self, days: i32, out: &mut String) {
+        let days = i64::from(days);
+        match &self.date {
+            None => write_date(days, out),
+            Some(pattern) => {
+                let local = days.saturating_mul(MICROS_PER_DAY);
+                pattern.format(local, (Zone::UTC, "UTC"), out);
+            }
+        }
+    }
+
+    /// Appends a timestamp: `2024-01-31T23:59:59.123Z`, if there is no pattern.
+    pub(crate) fn write_timestamp(&self, micros: i64, out: &mut String) {
+        let offset = self.zone.offset_micros(micros);
+        let local = micros.saturating_add(offset);
+        if let Some(pattern) = &self.timestamp {
+            pattern.format(local, (self.zone, &self.zone_name), out);
+            return;
+        }
+        write_local(local, out);
+        match offset / MICROS_PER_SECOND / 60 {
+            0 => out.push('Z'),
+            minutes => {
+                out.push(if minutes < 0 { '-' } else { '+' });
+                let minutes = minutes.abs();
+                print(out, format_args!("{:02}:{:02}", minutes / 60, minutes % 60));
+            }
+        }
+    }
+
+    /// Appends a timestamp without time zone: `2024-01-31T23:59:59.123`, if there is no pattern.
+    pub(crate) fn write_timestamp_ntz(&self, micros: i64, out: &mut String) {
+        match &self.timestamp_ntz {
+            None => write_local(micros, out),
+            Some(pattern) => pattern.format(micros, (Zone::UTC, "UTC"), out),
+        }
+    }
+}
+
+fn print(out: &mut String, text: std::fmt::Arguments<'_>) {
+    out.write_fmt(text).expect("writing to memory cannot fail");
+}
+
+fn write_date(days: i64, out: &mut String) {
+    let date = civil_from_days(days);
+    let sign = match date.year {
+        ..0 => "-",
+        0..=9999 => "",
+        _ => "+",
+    };
+    let year = date.year.unsigned_abs();
+    print(
+        out,
+        format_args!("{sign}{year:04}-{:02}-{:02}", date.month, date.day),
+    );
+}
+
+/// `yyyy-MM-dd'T'HH:mm:ss.SSS`, of microseconds on the wall clock.
+fn write_local(local: i64, out: &mut String) {
+    write_date(local.div_euclid(MICROS_PER_DAY), out);
+    let of_day = local.rem_euclid(MICROS_PER_DAY);
+    let seconds = of_day / MICROS_PER_SECOND;
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let millis = of_day / 1_000 % 1_000;
+    print(
+        out,
+        format_args!("T{hour:02}:{minute:02}:{second:02}.{millis:03}"),
+    );
 }
 
 /// Whether a text is only a time of day: `T10:00` or `10:00`.
@@ -173,7 +289,7 @@ mod tests {
 
     #[test]
     fn the_common_form_and_the_general_one_agree() {
-        let formats = TimeFormats::new(Zone::parse("America/New_York").unwrap());
+        let formats = TimeFormats::new("America/New_York").unwrap();
         for text in [
             "2024-01-31T23:59:59.123Z",
             "2024-01-31 23:59:59",
@@ -199,7 +315,7 @@ mod tests {
 
     #[test]
     fn other_forms_are_read_as_casts_read_them() {
-        let formats = TimeFormats::new(Zone::UTC);
+        let formats = TimeFormats::utc();
         assert_eq!(formats.timestamp(b"1970-1-2"), Some(86_400_000_000));
         assert_eq!(
             formats.timestamp(b"1970-01-01T00:00:01 UTC"),
@@ -211,8 +327,26 @@ mod tests {
 
     #[test]
     fn a_time_of_day_without_a_date_is_refused() {
-        let formats = TimeFormats::new(Zone::UTC);
+        let formats = TimeFormats::utc();
         assert_eq!(formats.timestamp(b"10:00:00"), None);
         assert_eq!(formats.timestamp(b"T10:00:00"), None);
+    }
+
+    #[test]
+    fn patterns_are_read_and_written() {
+        let pairs = [
+            ("timestampFormat", "dd/MM/yyyy HH:mm"),
+            ("dateFormat", "dd.MM.yyyy"),
+            ("timeZone", "Asia/Seoul"),
+        ];
+        let mut options = Options::new("test", pairs);
+        let formats = TimeFormats::take(&mut options, "UTC").unwrap();
+        assert_eq!(formats.timestamp(b"02/01/1970 09:30"), Some(88_200_000_000));
+        assert_eq!(formats.timestamp(b"1970-01-02"), None);
+        assert_eq!(formats.date("02.01.1970"), Some(1));
+        let mut text = String::new();
+        formats.write_timestamp(88_200_000_000, &mut text);
+        formats.write_date(1, &mut text);
+        assert_eq!(text, "02/01/1970 09:3002.01.1970");
     }
 }

@@ -4,7 +4,7 @@
 mod arithmetic;
 mod convert;
 mod fields;
-mod pattern;
+pub(crate) mod pattern;
 mod truncate;
 
 use crate::cast::zone::{MICROS_PER_DAY, Zone};

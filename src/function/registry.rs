@@ -4,8 +4,8 @@
 //! one function; the first module that claims it wins, and a test refuses a second claim.
 
 use crate::function::{
-    AggregateFunction, ScalarFunction, aggregate, arithmetic, bitwise, comparison, datetime, math,
-    predicate, window,
+    AggregateFunction, ScalarFunction, aggregate, arithmetic, bitwise, comparison, datetime, json,
+    math, predicate, window,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -56,6 +56,7 @@ const MODULES: &[Module] = &[
     Module::scalars(predicate::functions, predicate::ALIASES),
     Module::scalars(datetime::functions, datetime::ALIASES),
     Module::scalars(math::functions, math::ALIASES),
+    Module::scalars(json::functions, &[]),
 ];
 
 /// The scalar function of this name or alias (without regard to case).

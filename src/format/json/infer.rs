@@ -5,6 +5,8 @@
 
 use super::JsonOptions;
 use super::cursor::{Cursor, Number, Read, Syntax, unescape};
+use crate::error::Result;
+use crate::options::Options;
 use crate::types;
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 use std::collections::BTreeMap;
@@ -16,6 +18,20 @@ pub struct InferOptions {
     pub primitives_as_string: bool,
     /// Option `prefersDecimal`: whether numbers with a fraction are decimals. Default no.
     pub prefers_decimal: bool,
+}
+
+impl InferOptions {
+    /// Takes its two out of `options`.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, if a value is neither true nor false.
+    pub fn take(options: &mut Options) -> Result<InferOptions> {
+        Ok(InferOptions {
+            primitives_as_string: options.boolean("primitivesAsString", false)?,
+            prefers_decimal: options.boolean("prefersDecimal", false)?,
+        })
+    }
 }
 
 /// A type on the way.

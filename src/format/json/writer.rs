@@ -6,11 +6,10 @@
 
 use super::text::write_string;
 use super::writer_key::write_key;
-use crate::cast::calendar::civil_from_days;
 use crate::cast::text::{decimal_text, double_text, float_text};
-use crate::cast::zone::{MICROS_PER_DAY, MICROS_PER_SECOND, Zone};
 use crate::error::{Error, Result};
 use crate::format::only;
+use crate::format::time::TimeFormats;
 use crate::options::Options;
 use crate::types;
 use arrow::array::{
@@ -33,7 +32,7 @@ pub struct JsonWriteOptions {
     pub ignore_null_fields: bool,
     /// Whether the fields of structs and the keys of maps are sorted by name. Default no.
     pub sort_keys: bool,
-    pub(crate) zone: Zone,
+    pub(crate) times: TimeFormats,
 }
 
 impl JsonWriteOptions {
@@ -47,16 +46,10 @@ impl JsonWriteOptions {
         only(options, "locale", "en-US")?;
         only(options, "pretty", "false")?;
         only(options, "writeNonAsciiCharacterAsCodePoint", "false")?;
-        for key in ["timestampFormat", "timestampNTZFormat", "dateFormat"] {
-            if let Some(pattern) = options.take(key) {
-                return Err(options.refuse(key, "no pattern (not supported yet)", pattern));
-            }
-        }
-        let zone = options.take("timeZone");
         Ok(JsonWriteOptions {
             ignore_null_fields: options.boolean("ignoreNullFields", true)?,
             sort_keys: options.boolean("sortKeys", false)?,
-            zone: Zone::parse(zone.as_deref().unwrap_or(time_zone))?,
+            times: TimeFormats::take(options, time_zone)?,
         })
     }
 }
@@ -66,7 +59,7 @@ impl Default for JsonWriteOptions {
         JsonWriteOptions {
             ignore_null_fields: true,
             sort_keys: false,
-            zone: Zone::UTC,
+            times: TimeFormats::utc(),
         }
     }
 }
@@ -219,15 +212,16 @@ impl<'a> JsonWriter<'a> {
                 write_string(BASE64.encode(array.value(row)).as_bytes(), into);
             }
             Values::Date(array) if array.is_valid(row) => {
-                into.push(b'"');
-                write_date(i64::from(array.value(row)), into);
-                into.push(b'"');
+                write_time(into, |text| {
+                    self.options.times.write_date(array.value(row), text);
+                });
             }
             Values::Timestamp(array, has_zone) if array.is_valid(row) => {
-                let zone = has_zone.then_some(self.options.zone);
-                into.push(b'"');
-                write_timestamp(array.value(row), zone, into);
-                into.push(b'"');
+                let times = &self.options.times;
+                write_time(into, |text| match has_zone {
+                    true => times.write_timestamp(array.value(row), text),
+                    false => times.write_timestamp_ntz(array.value(row), text),
+                });
             }
             Values::List(array, elements) if array.is_valid(row) => {
                 into.push(b'[');
@@ -305,6 +299,13 @@ fn print(into: &mut Vec<u8>, value: impl std::fmt::Display) {
     write!(into, "{value}").expect("writing to memory cannot fail");
 }
 
+/// Appends what `write` writes, in quotes: a pattern may hold any text.
+fn write_time(into: &mut Vec<u8>, write: impl FnOnce(&mut String)) {
+    let mut text = String::with_capacity(24);
+    write(&mut text);
+    write_string(text.as_bytes(), into);
+}
+
 /// A float as Java prints it; what is no number stands in quotes.
 fn write_float(text: &str, into: &mut Vec<u8>) {
     if text.ends_with(|last: char| last.is_ascii_digit()) {
@@ -325,45 +326,4 @@ pub(super) fn java_decimal(value: i128, scale: i8) -> String {
     let (first, rest) = digits.split_at(1);
     let point = if rest.is_empty() { "" } else { "." };
     format!("{sign}{first}{point}{rest}E{exponent}")
-}
-
-fn write_date(days: i64, into: &mut Vec<u8>) {
-    let date = civil_from_days(days);
-    let sign = match date.year {
-        ..0 => "-",
-        0..=9999 => "",
-        _ => "+",
-    };
-    let year = date.year.unsigned_abs();
-    print(
-        into,
-        format_args!("{sign}{year:04}-{:02}-{:02}", date.month, date.day),
-    );
-}
-
-/// `yyyy-MM-dd'T'HH:mm:ss.SSS`, and the offset from UTC (`Z` for none) if there is a zone.
-fn write_timestamp(micros: i64, zone: Option<Zone>, into: &mut Vec<u8>) {
-    let offset = zone.map_or(0, |zone| zone.offset_micros(micros));
-    let local = micros.saturating_add(offset);
-    write_date(local.div_euclid(MICROS_PER_DAY), into);
-    let of_day = local.rem_euclid(MICROS_PER_DAY);
-    let seconds = of_day / MICROS_PER_SECOND;
-    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let millis = of_day / 1_000 % 1_000;
-    print(
-        into,
-        format_args!("T{hour:02}:{minute:02}:{second:02}.{millis:03}"),
-    );
-    match offset / MICROS_PER_SECOND / 60 {
-        _ if zone.is_none() => {}
-        0 => into.push(b'Z'),
-        minutes => {
-            let sign = if minutes < 0 { '-' } else { '+' };
-            let minutes = minutes.abs();
-            print(
-                into,
-                format_args!("{sign}{:02}:{:02}", minutes / 60, minutes % 60),
-            );
-        }
-    }
 }

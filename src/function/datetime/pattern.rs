@@ -47,7 +47,7 @@ const DAYS: [&str; 7] = [
 
 /// A compiled pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pattern {
+pub(crate) struct Pattern {
     items: Vec<Item>,
 }
 
@@ -64,7 +64,7 @@ impl Pattern {
     /// # Errors
     ///
     /// `Invalid` with `INVALID_DATETIME_PATTERN`.
-    pub(super) fn new(pattern: &str) -> Result<Pattern> {
+    pub(crate) fn new(pattern: &str) -> Result<Pattern> {
         let letters: Vec<char> = pattern.chars().collect();
         let mut rest = letters.as_slice();
         let items = compile(&mut rest, 0).ok_or_else(|| invalid(pattern))?;
@@ -72,12 +72,12 @@ impl Pattern {
     }
 
     /// The text of a wall-clock time, in microseconds since 1970-01-01T00:00:00.
-    pub(super) fn format(&self, local: i64, zone: (Zone, &str), out: &mut String) {
+    pub(crate) fn format(&self, local: i64, zone: (Zone, &str), out: &mut String) {
         format_items(&self.items, local, zone, out);
     }
 
     /// The wall-clock time that a text shows, and its zone, if it names one. The whole text must fit.
-    pub(super) fn parse(&self, text: &str) -> Option<(i64, Option<Zone>)> {
+    pub(crate) fn parse(&self, text: &str) -> Option<(i64, Option<Zone>)> {
         let mut found = Found::default();
         let rest = parse_items(&self.items, text, &mut found)?;
         if !rest.is_empty() {
