@@ -69,10 +69,10 @@
 //!
 //! | layer | modules |
 //! | --- | --- |
-//! | what a program sees | [`session`] (start here), [`frame`] and [`functions`], [`sql`], [`query`] (the handle on what runs), [`catalog`], [`options`] |
+//! | what a program sees | [`session`] (start here), [`frame`] and [`functions`], [`sql`], [`query`] (the handle on what runs), [`catalog`], [`options`], [`case`] (tests of queries), [`replay`] (logged batches again) |
 //! | what a query means | [`plan`] (logical plan, its builder, what is allowed, explain), [`analyze`] (names and types), [`expr`] (expressions and their values), [`function`] (the registry), [`types`], [`cast`] |
 //! | how it runs | [`incremental`] (a plan cut into work), [`operator`] (state), [`micro_batch`] (the loop: plan, log, run, emit, commit), [`trigger`], [`watermark`], [`progress`] |
-//! | where rows come from and go to | [`source`], [`sink`], [`format`](mod@format) |
+//! | where rows come from and go to | [`source`], [`sink`], [`format`](mod@format), [`embedded_broker`] (a Kafka for tests) |
 //! | what survives | [`checkpoint`] (write-ahead log, snapshots), [`disk`], [`hash`] (which state is whose) |
 //! | what it stands on | [`error`], [`batch`], [`offset`], [`clock`], [`arrow_bridge`] |
 //!

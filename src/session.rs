@@ -143,9 +143,11 @@ impl Session {
         Ok(())
     }
 
-    /// Takes a name away; whether there was one. Queries that use it go on.
+    /// Takes the name of a view away; whether there was such a view. Queries that use it go on.
     pub fn drop_temp_view(&self, name: &str) -> bool {
-        self.catalog_mut().remove(name).is_some()
+        let mut catalog = self.catalog_mut();
+        let is_view = matches!(catalog.get(name), Ok(CatalogEntry::View(_)));
+        is_view && catalog.remove(name).is_some()
     }
 
     /// The names of the catalog, in order.

@@ -3,7 +3,8 @@
 //!
 //! The notation is polars's, the semantics are Spark's, as everywhere in a plan:
 //! - `a / b` of integers is a double, overflow and division by zero end the query, `a % b` has the sign of `a`.
-//! - `col("e.user")` is the path `e.user`, as in Spark; a name that holds a dot is written `` col("`e.user`") ``.
+//! - `col("e.user")` is the path `e.user`, as in Spark, and `col("e.*")` all columns or fields of `e`; a name that holds a dot is
+//!   written `` col("`e.user`") ``.
 //! - `cast` makes null of what cannot be cast (`TRY_CAST`), `strict_cast` ends the query (`CAST`).
 //! - Positions count as polars counts them (`str().slice(0, 3)`), patterns are regular expressions unless `literal` says otherwise.
 //! - A column without `alias` is called what Spark calls it: `sum(v)`, not `v`.
@@ -54,7 +55,10 @@ pub(crate) fn to_ast(expression: &Expr) -> Result<Ast> {
         return carried_call(call);
     }
     match expression {
-        Expr::Column(name) => Ok(Ast::new(AstKind::Name(path_of(name)?))),
+        Expr::Column(name) => match name.strip_suffix(".*") {
+            Some(qualifier) => Ok(Ast::new(AstKind::Star(path_of(qualifier)?))),
+            None => Ok(Ast::new(AstKind::Name(path_of(name)?))),
+        },
         Expr::Selector(Selector::Wildcard) => Ok(Ast::star()),
         Expr::Literal(value) => literal::literal(value),
         Expr::Alias(input, name) => Ok(to_ast(input)?.alias(name)),

@@ -7,11 +7,12 @@ use crate::error::{Error, Result};
 use crate::plan::{LogicalPlan, Relation, builder};
 use crate::source::{self, SourceFactory};
 use crate::sql::{self, Query, Relations};
+use arrow::datatypes::SchemaRef;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How a name is read.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct ReadAs<'a> {
     /// `STREAM name`, `read_stream`.
     pub(super) is_streaming: bool,
@@ -31,7 +32,9 @@ impl Session {
     pub(super) fn relation(&self, name: &str, read: &ReadAs<'_>) -> Result<Arc<LogicalPlan>> {
         let entry = self.catalog().get(name)?.clone();
         let plan = match entry {
-            CatalogEntry::Table(definition) => scan(open_source(&definition, &read.options)?, read),
+            CatalogEntry::Table(definition) => {
+                scan(self.open_table(&definition, &read.options)?, read)
+            }
             CatalogEntry::Source(factory) => {
                 refuse_options(name, read)?;
                 scan(factory, read)
@@ -57,7 +60,7 @@ impl Relations for Session {
             && !DEFAULT_SCHEMA.eq_ignore_ascii_case(format)
             && !self.catalog().contains(&name.join("."))
         {
-            return files_at(format, path);
+            return self.files_at(format, path);
         }
         self.relation(&table_name(name), &ReadAs::default())
     }
@@ -96,24 +99,106 @@ pub(super) fn table_name(parts: &[String]) -> String {
     within.unwrap_or_else(|| parts.join("."))
 }
 
-/// Files named in a query: ``FROM json.`path` ``, read as a table.
-fn files_at(format: &str, path: &str) -> Result<Arc<LogicalPlan>> {
-    let options = BTreeMap::from([("path".to_owned(), path.to_owned())]);
-    let factory = source::registry::open(format, None, &options)?;
-    Ok(scan(factory, &ReadAs::default()))
+/// The names of a session as a materialized view sees them: what only ever grows is read as a stream, so that the view is kept up to
+/// date with it. That are streaming tables and other managed ones, Kafka topics, and sources that generate rows; files that are
+/// declared with `CREATE TABLE` are tables unless the view says `STREAM`.
+pub(super) struct Growing<'a>(pub(super) &'a Session);
+
+impl Growing<'_> {
+    fn grows(&self, name: &str) -> bool {
+        match self.0.catalog().get(name) {
+            Ok(CatalogEntry::Table(definition)) => {
+                is_managed(definition)
+                    || GROWING_FORMATS.contains(&definition.format.to_lowercase().as_str())
+            }
+            _ => false,
+        }
+    }
 }
 
-/// Opens the source that a declared table is.
-fn open_source(
-    definition: &TableDefinition,
-    read_options: &BTreeMap<String, String>,
-) -> Result<Arc<dyn SourceFactory>> {
-    let mut options = definition.options.clone();
-    for (key, value) in read_options {
-        put_option(&mut options, key.clone(), value.clone());
+impl Relations for Growing<'_> {
+    fn table(&self, name: &[String]) -> Result<Arc<LogicalPlan>> {
+        if self.grows(&table_name(name)) {
+            return self.stream(name, &BTreeMap::new(), None);
+        }
+        Relations::table(self.0, name)
     }
-    WriteOptions::take_from(&mut options)?;
-    source::registry::open(&definition.format, definition.columns.clone(), &options)
+
+    fn stream(
+        &self,
+        name: &[String],
+        options: &BTreeMap<String, String>,
+        identified_by: Option<&str>,
+    ) -> Result<Arc<LogicalPlan>> {
+        self.0.stream(name, options, identified_by)
+    }
+}
+
+/// Formats whose tables have no end.
+const GROWING_FORMATS: [&str; 3] = ["kafka", "rate", "rate-micro-batch"];
+
+/// The table property that says that a table's folder is the warehouse's.
+pub(super) const MANAGED: &str = "tidemill.managed";
+
+/// Whether a table's folder is the warehouse's.
+pub(super) fn is_managed(definition: &TableDefinition) -> bool {
+    definition.properties.contains_key(MANAGED)
+}
+
+/// Formats whose text is read and written in a time zone.
+const ZONED_FORMATS: [&str; 2] = ["csv", "json"];
+
+/// The options of a source or sink, with the session's time zone where the format needs one and the user names none.
+pub(super) fn with_time_zone(
+    session: &Session,
+    format: &str,
+    options: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut options = options.clone();
+    let is_given = options
+        .keys()
+        .any(|key| key.eq_ignore_ascii_case("timeZone"));
+    let is_zoned = ZONED_FORMATS
+        .iter()
+        .any(|zoned| zoned.eq_ignore_ascii_case(format));
+    if is_zoned && !is_given {
+        options.insert("timeZone".to_owned(), session.settings().query.time_zone);
+    }
+    options
+}
+
+impl Session {
+    /// Opens the source that a declared table is.
+    fn open_table(
+        &self,
+        definition: &TableDefinition,
+        read_options: &BTreeMap<String, String>,
+    ) -> Result<Arc<dyn SourceFactory>> {
+        let mut options = definition.options.clone();
+        for (key, value) in read_options {
+            put_option(&mut options, key.clone(), value.clone());
+        }
+        WriteOptions::take_from(&mut options)?;
+        self.open_source(&definition.format, definition.columns.clone(), &options)
+    }
+
+    /// Opens a source by its format.
+    pub(super) fn open_source(
+        &self,
+        format: &str,
+        schema: Option<SchemaRef>,
+        options: &BTreeMap<String, String>,
+    ) -> Result<Arc<dyn SourceFactory>> {
+        let options = with_time_zone(self, format, options);
+        source::registry::open(format, schema, &options)
+    }
+
+    /// Files named in a query: ``FROM json.`path` ``, read as a table.
+    fn files_at(&self, format: &str, path: &str) -> Result<Arc<LogicalPlan>> {
+        let options = BTreeMap::from([("path".to_owned(), path.to_owned())]);
+        let factory = self.open_source(format, None, &options)?;
+        Ok(scan(factory, &ReadAs::default()))
+    }
 }
 
 fn scan(factory: Arc<dyn SourceFactory>, read: &ReadAs<'_>) -> Arc<LogicalPlan> {

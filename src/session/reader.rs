@@ -5,10 +5,11 @@ use crate::frame::StreamFrame;
 use crate::plan::{Relation, builder};
 use crate::session::Session;
 use crate::session::catalog::ReadAs;
-use crate::source::{self, SourceFactory};
+use crate::source::SourceFactory;
 use crate::types::parse_ddl_schema;
 use arrow::datatypes::{Schema, SchemaRef};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 /// What is read if no format is named, as in Spark.
@@ -23,7 +24,7 @@ const DEFAULT_FORMAT: &str = "parquet";
 /// let ticks = session.read_stream().format("rate").option("rowsPerSecond", 10).load();
 /// assert!(ticks.is_streaming());
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "nothing is read before load"]
 pub struct DataStreamReader {
     session: Session,
@@ -32,6 +33,19 @@ pub struct DataStreamReader {
     options: BTreeMap<String, String>,
     schema: Option<Result<SchemaRef>>,
     name: Option<String>,
+}
+
+/// Without the values of options, which may be secret.
+impl fmt::Debug for DataStreamReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataStreamReader")
+            .field("is_streaming", &self.is_streaming)
+            .field("format", &self.format)
+            .field("schema", &self.schema)
+            .field("name", &self.name)
+            .field("options", &self.options.keys())
+            .finish_non_exhaustive()
+    }
 }
 
 impl DataStreamReader {
@@ -122,7 +136,8 @@ impl DataStreamReader {
 
     fn open(&self) -> Result<Arc<dyn SourceFactory>> {
         let schema = self.schema.clone().transpose()?;
-        source::registry::open(&self.format, schema, &self.options)
+        self.session
+            .open_source(&self.format, schema, &self.options)
     }
 }
 

@@ -4,7 +4,7 @@
 //! it wants. `CREATE STREAMING TABLE` and `CREATE MATERIALIZED VIEW` live in folders of the warehouse, as parquet; both can be read
 //! by the statements that follow.
 
-use super::catalog::table_name;
+use super::catalog::{Growing, MANAGED, is_managed, table_name};
 use super::reader::put_option;
 use super::write_options::WriteOptions;
 use super::{Session, describe, insert};
@@ -23,9 +23,6 @@ use std::sync::Arc;
 
 /// The folder of the warehouse where managed tables keep their checkpoints.
 const CHECKPOINTS: &str = "_checkpoints";
-
-/// The table property that says that a table's folder is the warehouse's.
-const MANAGED: &str = "tidemill.managed";
 
 /// A query that a script describes: what it reads, where it writes. [`Flow::start`] starts it; before, its fields may be changed.
 #[derive(Debug, Clone)]
@@ -298,8 +295,16 @@ fn fitted_flow(
 /// The plan of a query that must read a stream.
 fn streaming_plan(session: &Session, query: &Query) -> Result<Arc<LogicalPlan>> {
     let plan = session.lower(query)?;
+    refuse_batch(&plan, query)?;
+    Ok(plan)
+}
+
+/// # Errors
+///
+/// `Invalid`, if the plan reads no stream.
+fn refuse_batch(plan: &LogicalPlan, query: &Query) -> Result<()> {
     if plan.is_streaming() {
-        return Ok(plan);
+        return Ok(());
     }
     Err(Error::invalid(
         "only a query that reads a stream writes rows: read its source with STREAM, as in FROM STREAM t",
@@ -335,7 +340,8 @@ fn create_materialized_view(
     if exists(session, &definition.name, if_not_exists)? {
         return Ok(None);
     }
-    let plan = streaming_plan(session, query)?;
+    let plan = sql::lower_query(query, &Growing(session))?;
+    refuse_batch(&plan, query)?;
     let mode = if has_aggregate(&plan) {
         OutputMode::Complete
     } else {

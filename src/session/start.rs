@@ -1,8 +1,9 @@
 //! Starting a query: from what the API or a script describes to the query that runs.
 
 use super::Session;
+use super::catalog::with_time_zone;
 use super::checkpoint_location::resolve;
-use super::memory_table::MemoryTable;
+use super::memory_table::{MemoryTable, MemoryTableSink};
 use super::script::Flow;
 use crate::catalog::CatalogEntry;
 use crate::error::{Error, ErrorKind, Result};
@@ -94,7 +95,7 @@ pub(super) fn start_flow(session: &Session, flow: &Flow) -> Result<StreamingQuer
 }
 
 /// Where a query writes, by format and options.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Target<'a> {
     pub(super) format: &'a str,
     pub(super) options: &'a BTreeMap<String, String>,
@@ -110,7 +111,8 @@ pub(super) struct Target<'a> {
 /// `Invalid`: an unknown format or option; a memory sink without a name.
 pub(super) fn open_sink(session: &Session, target: &Target<'_>) -> Result<Arc<dyn SinkFactory>> {
     if !target.format.eq_ignore_ascii_case("memory") {
-        return sink::registry::open(target.format, target.options, target.partition_by);
+        let options = with_time_zone(session, target.format, target.options);
+        return sink::registry::open(target.format, &options, target.partition_by);
     }
     let Some(name) = target.query_name else {
         return Err(Error::invalid(
@@ -133,5 +135,5 @@ pub(super) fn open_sink(session: &Session, target: &Target<'_>) -> Result<Arc<dy
     session
         .catalog_mut()
         .put(name, CatalogEntry::Source(Arc::new(table)));
-    Ok(Arc::new(sink))
+    Ok(Arc::new(MemoryTableSink::new(sink)))
 }

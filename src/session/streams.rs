@@ -67,7 +67,7 @@ impl StreamingQueryManager {
 
     /// Forgets the queries that have ended, so that [`StreamingQueryManager::await_any_termination`] waits for the next one.
     pub fn reset_terminated(&self) {
-        self.bus.state().terminated.clear();
+        self.bus.state().terminated = None;
     }
 
     /// From now on, tells this listener of every query of the session, also of those that run already.
@@ -96,19 +96,13 @@ impl StreamingQueryManager {
     ///
     /// `Invalid`, if a query of this name runs already; those of starting it.
     pub(super) fn start(&self, mut spec: QuerySpec) -> Result<StreamingQuery> {
-        if let Some(name) = &spec.name
-            && self.active().iter().any(|query| query.name() == Some(name))
-        {
-            return Err(Error::invalid(format!(
-                "cannot start query with name {name} as a query with that name is already active in this session"
-            ))
-            .with_condition("QUERY_NAME_ALREADY_ACTIVE"));
-        }
+        let name = spec.name.clone();
+        self.bus.reserve(name.as_deref())?;
         spec.listeners
             .push(Arc::clone(&self.bus) as Arc<dyn QueryListener>);
-        let query = spec.start()?;
-        self.bus.add(query.clone());
-        Ok(query)
+        let started = spec.start();
+        self.bus.add(name.as_deref(), started.as_ref().ok());
+        started
     }
 }
 
@@ -122,17 +116,22 @@ struct Bus {
 #[derive(Debug, Default)]
 struct State {
     listeners: Vec<Arc<dyn QueryListener>>,
-    /// Queries that run, or have ended and are in `terminated`.
+    /// Names of queries that are about to start.
+    starting: Vec<String>,
+    /// Queries that run, and the one in `terminated`.
     queries: Vec<StreamingQuery>,
-    /// Runs that have ended, in this order.
-    terminated: Vec<Uuid>,
+    /// A run that has ended; one that ended with an error if there is one.
+    terminated: Option<Uuid>,
 }
 
 impl State {
-    /// The first query that has ended.
+    /// The query that has ended.
     fn ended(&self) -> Option<StreamingQuery> {
-        let query_of = |run: &Uuid| self.queries.iter().find(|query| query.run_id() == *run);
-        self.terminated.iter().find_map(query_of).cloned()
+        let run = self.terminated?;
+        self.queries
+            .iter()
+            .find(|query| query.run_id() == run)
+            .cloned()
     }
 }
 
@@ -141,13 +140,36 @@ impl Bus {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&self, query: StreamingQuery) {
+    /// Keeps a name for a query that is about to start.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, if a query has it.
+    fn reserve(&self, name: Option<&str>) -> Result<()> {
+        let Some(name) = name else {
+            return Ok(());
+        };
         let mut state = self.state();
-        let terminated = state.terminated.clone();
+        let is_active = |query: &StreamingQuery| query.name() == Some(name) && query.is_active();
+        if state.queries.iter().any(is_active) || state.starting.iter().any(|known| known == name) {
+            return Err(Error::invalid(format!(
+                "cannot start query with name {name} as a query with that name is already active in this session"
+            ))
+            .with_condition("QUERY_NAME_ALREADY_ACTIVE"));
+        }
+        state.starting.push(name.to_owned());
+        Ok(())
+    }
+
+    /// A query has started, or has not; its name is no longer kept.
+    fn add(&self, name: Option<&str>, query: Option<&StreamingQuery>) {
+        let mut state = self.state();
+        state.starting.retain(|known| Some(known.as_str()) != name);
+        let terminated = state.terminated;
         state
             .queries
-            .retain(|known| known.is_active() || terminated.contains(&known.run_id()));
-        state.queries.push(query);
+            .retain(|known| known.is_active() || terminated == Some(known.run_id()));
+        state.queries.extend(query.cloned());
         drop(state);
         self.changed.notify_all();
     }
@@ -176,7 +198,11 @@ impl QueryListener for Bus {
 
     fn on_query_terminated(&self, event: &QueryTerminated) {
         self.tell(|listener| listener.on_query_terminated(event));
-        self.state().terminated.push(event.run_id);
+        let mut state = self.state();
+        if state.terminated.is_none() || event.exception.is_some() {
+            state.terminated = Some(event.run_id);
+        }
+        drop(state);
         self.changed.notify_all();
     }
 }

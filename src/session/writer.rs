@@ -15,6 +15,7 @@ use crate::sink::{OutputMode, SinkFactory};
 use crate::trigger::Trigger;
 use polars::prelude::DataFrame;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ use std::sync::Arc;
 /// query.await_termination(None)?;
 /// # Ok::<(), tidemill::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "the query is started by start"]
 pub struct DataStreamWriter {
     frame: StreamFrame,
@@ -48,6 +49,20 @@ pub struct DataStreamWriter {
     partition_by: Vec<String>,
     sink: Option<Arc<dyn SinkFactory>>,
     write: WriteOptions,
+}
+
+/// Without the values of options, which may be secret.
+impl fmt::Debug for DataStreamWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataStreamWriter")
+            .field("frame", &self.frame)
+            .field("format", &self.format)
+            .field("partition_by", &self.partition_by)
+            .field("sink", &self.sink)
+            .field("write", &self.write)
+            .field("options", &self.options.keys())
+            .finish_non_exhaustive()
+    }
 }
 
 impl DataStreamWriter {

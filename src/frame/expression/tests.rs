@@ -114,6 +114,7 @@ fn columns_are_paths_and_backticks_keep_dots() {
         "from_json(j, a INT:STRING).a",
     );
     becomes(col("*"), "*");
+    becomes(col("e.*"), "e*");
 }
 
 #[test]

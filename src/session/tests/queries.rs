@@ -134,6 +134,29 @@ fn a_query_goes_on_from_its_checkpoint() {
     assert_eq!(lines(&written), ["\"a\",2", "\"b\",1"]);
 }
 
+#[test]
+fn a_memory_table_goes_on_from_a_checkpoint_in_complete_mode_only() {
+    let checkpoints = tempfile::tempdir().unwrap();
+    let (session, stream) = session_with_events();
+    stream.add_batch(events(&[("a", 1, 0)])).unwrap();
+    let run = |frame: &StreamFrame, name: &str, mode| {
+        let writer = frame.write_stream().format("memory").query_name(name);
+        let writer = writer.checkpoint_location(checkpoints.path().join(name));
+        let writer = writer.output_mode(mode).trigger(Trigger::AvailableNow);
+        writer.start()?.await_termination(None)
+    };
+    let rows = session.read_stream().table("events");
+    run(&rows, "rows", OutputMode::Append).unwrap();
+    let error = run(&rows, "rows", OutputMode::Append).unwrap_err();
+    assert!(
+        error.to_string().contains("does not support recovering"),
+        "{error}"
+    );
+    let counts = rows.group_by([col("k")]).count();
+    run(&counts, "counts", OutputMode::Complete).unwrap();
+    run(&counts, "counts", OutputMode::Complete).unwrap();
+}
+
 /// Counts what it hears.
 #[derive(Debug, Default)]
 struct Ends(Mutex<Vec<Option<String>>>);

@@ -191,6 +191,33 @@ fn managed_tables_live_in_the_warehouse_and_can_be_read_at_once() {
 }
 
 #[test]
+fn a_materialized_view_follows_tables_that_grow() {
+    let session = Session::new();
+    let outputs = run(
+        &session,
+        "CREATE TABLE ticks USING rate;
+         CREATE STREAMING TABLE even AS SELECT value FROM STREAM ticks WHERE value % 2 = 0;
+         CREATE MATERIALIZED VIEW latest AS SELECT max(value) AS value FROM ticks;
+         CREATE MATERIALIZED VIEW half AS SELECT value / 2 AS half FROM ticks;",
+    );
+    let modes: Vec<_> = outputs
+        .iter()
+        .map(|output| flow(output).output_mode)
+        .collect();
+    assert_eq!(
+        modes,
+        [OutputMode::Append, OutputMode::Complete, OutputMode::Append]
+    );
+    assert_eq!(
+        condition(
+            &session,
+            "CREATE MATERIALIZED VIEW fixed AS SELECT 1 AS one"
+        ),
+        "INVALID_FLOW_QUERY_TYPE.BATCH_RELATION_FOR_STREAMING_TABLE"
+    );
+}
+
+#[test]
 fn statements_that_show_give_tables() {
     let (session, _stream) = session_with_events();
     assert_eq!(
