@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// A case file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,6 +41,12 @@ pub struct Case {
     /// `sources` and `tables` are replaced by them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query_file: Option<String>,
+    /// Which query of `query_file`: a flow's or target's name. Default: the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// The text of `query_file`; see [`Case::resolve_files`].
+    #[serde(skip)]
+    pub query_text: Option<String>,
     /// append, update or complete.
     #[serde(default = "append")]
     pub output_mode: String,
@@ -171,5 +178,36 @@ impl Case {
     pub fn parse(json: &str) -> Result<Case> {
         serde_json::from_str(json)
             .map_err(|error| Error::invalid(format!("not a test case: {error}")).with_source(error))
+    }
+
+    /// Reads the SQL file that the case names, which lies in `directory`.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, if it cannot be read.
+    pub fn resolve_files(&mut self, directory: &Path) -> Result<()> {
+        if let Some(file) = &self.query_file {
+            let path = directory.join(file);
+            let text = std::fs::read_to_string(&path).map_err(|error| {
+                let path = path.display();
+                Error::invalid(format!(
+                    "cannot read the query file of the case. path=`{path}`"
+                ))
+                .with_source(error)
+            })?;
+            self.query_text = Some(text);
+        }
+        Ok(())
+    }
+
+    /// The case as JSON over several lines.
+    ///
+    /// # Errors
+    ///
+    /// `Internal` only.
+    pub fn to_json(&self) -> Result<String> {
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|error| Error::internal("a case does not serialize").with_source(error))?;
+        Ok(text + "\n")
     }
 }

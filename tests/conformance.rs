@@ -44,7 +44,8 @@ fn trial(file: &Path, state_partitions: usize) -> Trial {
     let file = file.to_owned();
     Trial::test(name, move || {
         let text = std::fs::read_to_string(&file)?;
-        let case = Case::parse(&text)?;
+        let mut case = Case::parse(&text)?;
+        case.resolve_files(file.parent().unwrap_or(Path::new(".")))?;
         let directory = tempfile::tempdir()?;
         let options = CaseOptions {
             state_partitions,

@@ -11,7 +11,7 @@ use crate::query::{CheckpointLocation, QuerySpec};
 use crate::sink::OutputMode;
 use crate::sink::memory::MemorySink;
 use crate::source::memory::MemoryStream;
-use crate::sql::{self, Relations};
+use crate::sql::{self, Relations, StatementKind, ViewDefinition};
 use crate::trigger::Trigger;
 use crate::types::{parse_ddl_schema, simple_string};
 use crate::watermark::WatermarkPolicy;
@@ -164,6 +164,9 @@ fn execute(case: &Case, options: &CaseOptions) -> Result<Actual> {
 }
 
 fn lower(case: &Case, views: &mut Views) -> Result<Arc<LogicalPlan>> {
+    if let Some(text) = &case.query_text {
+        return lower_script(case, text, views);
+    }
     let mut last = None;
     for step in &case.steps {
         let plan = lower_step(step, views)?;
@@ -171,6 +174,45 @@ fn lower(case: &Case, views: &mut Views) -> Result<Arc<LogicalPlan>> {
         last = Some(plan);
     }
     last.ok_or_else(|| Error::invalid("a case needs at least one step"))
+}
+
+/// The query of a SQL file, with its declared tables replaced by those of the case.
+fn lower_script(case: &Case, text: &str, views: &mut Views) -> Result<Arc<LogicalPlan>> {
+    let mut found = None;
+    for statement in sql::parse_script(text)? {
+        let (name, query) = match &statement.kind {
+            StatementKind::CreateTemporaryView {
+                name,
+                definition: ViewDefinition::Query(query),
+                ..
+            } => {
+                let plan = sql::lower_query(query, views)?;
+                let name = name.to_string();
+                views.put(&name, builder::alias(&plan, &name));
+                continue;
+            }
+            StatementKind::CreateFlow { name, insert, .. } => (name.to_string(), &insert.query),
+            StatementKind::InsertInto(insert) => (insert.target.to_string(), &insert.query),
+            StatementKind::CreateStreamingTable {
+                definition,
+                query: Some(query),
+                ..
+            }
+            | StatementKind::CreateMaterializedView {
+                definition, query, ..
+            } => (definition.name.clone(), query),
+            StatementKind::Query(query) => ("query".to_owned(), query),
+            _ => continue,
+        };
+        let is_wanted = case
+            .query
+            .as_ref()
+            .is_none_or(|wanted| wanted.eq_ignore_ascii_case(&name));
+        if is_wanted && found.is_none() {
+            found = Some(sql::lower_query(query, views)?);
+        }
+    }
+    found.ok_or_else(|| Error::invalid("the SQL file of the case has no such query"))
 }
 
 fn lower_step(step: &CaseStep, views: &Views) -> Result<Arc<LogicalPlan>> {
