@@ -12,6 +12,7 @@ mod arithmetic;
 mod bitwise;
 pub(crate) mod comparison;
 pub(crate) mod datetime;
+mod item;
 mod json;
 mod math;
 mod predicate;

@@ -84,7 +84,9 @@ impl Ast {
         let distinct = if call.is_distinct { "DISTINCT " } else { "" };
         let mut text = spelling::call(&call.name, distinct, &arguments);
         if let [(key, is_ascending)] = &call.within_group[..] {
-            let order = if *is_ascending { "" } else { " DESC" };
+            // Spark's `mode` takes the greatest last, and says so.
+            let is_descending = *is_ascending == (call.name == "mode");
+            let order = if is_descending { " DESC" } else { "" };
             text = format!("{text} WITHIN GROUP (ORDER BY {}{order})", key.sql(schema));
         }
         if let Some(filter) = &call.filter {

@@ -49,6 +49,7 @@ impl Module {
 /// Every module of functions, one a line: append yours.
 const MODULES: &[Module] = &[
     Module::scalars(window::functions, &[]),
+    Module::scalars(super::item::functions, &[]),
     Module::aggregates(aggregate::functions, aggregate::ALIASES),
     Module::scalars(arithmetic::functions, arithmetic::ALIASES),
     Module::scalars(bitwise::functions, bitwise::ALIASES),

@@ -107,6 +107,7 @@ const SHORTENED: &[(&str, usize)] = &[
     ("from_json", 1),
     ("last", 1),
     ("last_value", 1),
+    ("mode", 1),
     ("schema_of_csv", 1),
     ("schema_of_json", 1),
     ("to_csv", 1),
@@ -172,6 +173,17 @@ fn special(name: &str, arguments: &[String]) -> Option<String> {
         }
         ("ceil" | "floor", [input]) => Some(format!("{}({input})", name.to_uppercase())),
         ("log", [input]) => Some(format!("LOG(E(), {input})")),
+        ("trim", [set, input]) => Some(format!("TRIM(BOTH {set} FROM {input})")),
+        ("ltrim", [set, input]) => Some(format!("TRIM(LEADING {set} FROM {input})")),
+        ("rtrim", [set, input]) => Some(format!("TRIM(TRAILING {set} FROM {input})")),
+        ("raise_error", [text]) => Some(format!(
+            "raise_error(USER_RAISED_EXCEPTION, map(errorMessage, {text}))"
+        )),
+        ("__item", [input, item]) => Some(format!("{input}[{item}]")),
+        // The lambda that Spark adds: the result as it is.
+        ("aggregate" | "reduce", [input, start, merge]) => Some(format!(
+            "{name}({input}, {start}, {merge}, lambdafunction(namedlambdavariable(), namedlambdavariable()))"
+        )),
         ("extract" | "datepart", [field, source]) => Some(format!("{name}({field} FROM {source})")),
         ("assert_true", [condition]) => Some(format!(
             "assert_true({condition}, '{condition}' is not true!)"
