@@ -209,7 +209,10 @@ fn unresolved_routine(name: &str) -> Error {
         .chain(registry::aggregate_functions().map(|function| function.name()))
         .chain(registry::aliases().map(|(alias, _)| alias))
         .filter(|known| !known.starts_with("__"));
+    // Names that only begin alike are no help.
+    let is_near = |near: &&str| strsim::levenshtein(name, near) <= name.len() / 3;
     let hint = nearest(name, known)
+        .filter(is_near)
         .map(|near| format!(". Did you mean `{near}`?"))
         .unwrap_or_default();
     Error::invalid(format!(

@@ -223,6 +223,16 @@ pub(crate) enum StarOr {
     Ast(Ast),
 }
 
+impl StarOr {
+    /// The expression, if it was written.
+    pub(crate) fn ast(&self) -> Option<&Ast> {
+        match self {
+            StarOr::Column(..) => None,
+            StarOr::Ast(ast) => Some(ast),
+        }
+    }
+}
+
 impl Analyzer<'_> {
     /// The column, parameter or name of the list that this stands for, with the fields that follow.
     pub(super) fn resolve_name(&mut self, parts: &[String]) -> Result<Expr> {

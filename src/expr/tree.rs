@@ -306,3 +306,131 @@ impl Expr {
         conditions.into_iter().reduce(Expr::and)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::resolve;
+    use crate::error::Position;
+    use crate::expr::{Ast, AstKind};
+    use crate::plan::{Column, PlanSchema};
+    use arrow::datatypes::DataType;
+
+    fn columns(count: usize) -> PlanSchema {
+        PlanSchema {
+            columns: (0..count)
+                .map(|index| Column {
+                    qualifier: None,
+                    name: format!("c{index}"),
+                    data_type: DataType::Int64,
+                    is_nullable: true,
+                    event_time: None,
+                })
+                .collect(),
+        }
+    }
+
+    fn sum(left: &str, right: &str) -> Expr {
+        let ast = Ast::call("+", vec![Ast::name(left), Ast::name(right)]);
+        resolve(&ast, &columns(4)).unwrap()
+    }
+
+    /// `x -> x + c1`, over four columns.
+    fn lambda() -> Expr {
+        let body = Expr {
+            kind: ExprKind::Call(
+                crate::function::registry::scalar("+").unwrap(),
+                vec![column(4), column(1)],
+            ),
+            ..column(0)
+        };
+        Expr {
+            kind: ExprKind::Lambda {
+                outer_columns: 4,
+                parameters: 1,
+                body: Box::new(body),
+            },
+            ..column(0)
+        }
+    }
+
+    fn column(index: usize) -> Expr {
+        Expr::column(index, DataType::Int64, true)
+    }
+
+    #[test]
+    fn equal_expressions_are_the_same_wherever_they_stand() {
+        let span = Span {
+            start: Position { line: 1, column: 1 },
+            end: Position { line: 1, column: 2 },
+        };
+        assert!(sum("c0", "c1").same_as(&sum("C0", "c1").at(span)));
+        assert!(!sum("c0", "c1").same_as(&sum("c1", "c0")));
+        assert!(!sum("c0", "c1").same_as(&column(0)));
+    }
+
+    #[test]
+    fn moving_an_expression_moves_its_columns_and_the_parameters_of_its_lambdas() {
+        let moved = lambda().remap_columns(7, &|index| index + 3);
+        let ExprKind::Lambda {
+            outer_columns,
+            body,
+            ..
+        } = &moved.kind
+        else {
+            panic!("a lambda");
+        };
+        assert_eq!(*outer_columns, 7);
+        assert!(body.children()[0].same_as(&column(7)));
+        assert!(body.children()[1].same_as(&column(4)));
+        assert_eq!(moved.columns().into_iter().collect::<Vec<_>>(), [4]);
+    }
+
+    #[test]
+    fn what_is_put_into_a_lambda_keeps_its_own_lambdas() {
+        let put = lambda().substitute(2, &|_, _| {
+            // Itself over two columns, with a lambda in it.
+            lambda().remap_columns(2, &|_| 0)
+        });
+        let ExprKind::Lambda { body, .. } = &put.kind else {
+            panic!("a lambda");
+        };
+        assert!(body.children()[0].same_as(&column(2)));
+        let ExprKind::Lambda {
+            outer_columns,
+            body,
+            ..
+        } = &body.children()[1].kind
+        else {
+            panic!("a lambda");
+        };
+        assert_eq!(*outer_columns, 3);
+        assert!(body.children()[0].same_as(&column(3)));
+        assert!(body.children()[1].same_as(&column(0)));
+    }
+
+    #[test]
+    fn conditions_fall_into_their_conjuncts() {
+        let name = |name: &str| Ast::call("isnull", vec![Ast::name(name)]);
+        let ast = Ast::call(
+            "and",
+            vec![
+                Ast::call("and", vec![name("c0"), name("c1")]),
+                Ast::call("or", vec![name("c2"), name("c3")]),
+            ],
+        );
+        let resolved = resolve(&ast, &columns(4)).unwrap();
+        assert_eq!(resolved.conjuncts().len(), 3);
+        let again = Expr::conjunction(resolved.conjuncts().into_iter().cloned()).unwrap();
+        assert!(again.same_as(&resolved));
+        assert!(Expr::conjunction([]).is_none());
+        assert!(!resolved.is_constant());
+        let constant = resolve(
+            &Ast::new(AstKind::Literal(std::sync::Arc::new(
+                arrow::array::Int64Array::from(vec![1]),
+            ))),
+            &columns(0),
+        );
+        assert!(constant.unwrap().is_constant());
+    }
+}

@@ -26,8 +26,8 @@ pub use set::{distinct, drop_duplicates, except, intersect, union, union_by_name
 pub use sort::{SortItem, limit, sort};
 pub use watermark::{EventTimeColumn, watermark};
 
-use crate::analyze::column::same_name;
-use crate::analyze::{Analyzer, Place, WindowSpec};
+use crate::analyze::column::{StarOr, same_name};
+use crate::analyze::{Analyzer, Place};
 use crate::error::Result;
 use crate::expr::{Ast, Expr};
 use crate::plan::{Column, LogicalPlan, NamedExpr, PlanNode, PlanSchema, Relation};
@@ -116,40 +116,25 @@ pub fn with_columns(
     input: &Arc<LogicalPlan>,
     columns: &[(String, Ast)],
 ) -> Result<Arc<LogicalPlan>> {
-    let spec = {
-        let mut analyzer = Analyzer::new(&input.schema, Place::Projection);
-        WindowSpec::find(&mut analyzer, columns.iter().map(|(_, ast)| ast))?
-    };
-    let own_columns = input.schema.columns.len();
-    let (plan, window) = window::add(input, spec)?;
-    let mut analyzer = Analyzer::new(&plan.schema, Place::Projection)
-        .streaming(plan.is_streaming())
-        .with_window(window, own_columns);
-    let mut outputs: Vec<Output> = (0..own_columns)
-        .filter_map(|index| Output::of_column(&plan.schema, index))
-        .collect();
+    let mut items: Vec<StarOr> = vec![];
+    for (index, column) in input.schema.columns.iter().enumerate() {
+        let expr = Expr::column(index, column.data_type.clone(), column.is_nullable);
+        items.push(StarOr::Column(expr, column.name.clone()));
+    }
     for (name, ast) in columns {
-        analyzer.set_output_name(name);
-        let output = Output::new(analyzer.resolve(ast)?, name, &plan.schema);
-        let places: Vec<usize> = (0..own_columns)
-            .filter(|index| {
-                input
-                    .schema
-                    .columns
-                    .get(*index)
-                    .is_some_and(|column| same_name(&column.name, name))
-            })
-            .collect();
-        for place in &places {
-            if let Some(slot) = outputs.get_mut(*place) {
-                *slot = output.clone();
+        let item = StarOr::Ast(ast.without_alias().clone().alias(name));
+        let mut is_new = true;
+        for (slot, column) in items.iter_mut().zip(&input.schema.columns) {
+            if same_name(&column.name, name) {
+                *slot = item.clone();
+                is_new = false;
             }
         }
-        if places.is_empty() {
-            outputs.push(output);
+        if is_new {
+            items.push(item);
         }
     }
-    Ok(project(&plan, outputs))
+    select::select_items(input, &items, &Select::default())
 }
 
 /// Takes columns out; names that are not there do not matter, as in Spark.

@@ -59,10 +59,20 @@ pub fn select(input: &Arc<LogicalPlan>, items: &[Ast]) -> Result<Arc<LogicalPlan
 /// `Invalid`, with Spark's condition and the place in the text.
 pub fn select_block(input: &Arc<LogicalPlan>, select: &Select) -> Result<Arc<LogicalPlan>> {
     let items = expand_stars(&select.items, &input.schema)?;
+    select_items(input, &items, select)
+}
+
+/// A `SELECT` block whose list has no stars; `select.items` does not count.
+pub(super) fn select_items(
+    input: &Arc<LogicalPlan>,
+    items: &[StarOr],
+    select: &Select,
+) -> Result<Arc<LogicalPlan>> {
+    let listed = items.iter().filter_map(StarOr::ast);
     let spec = {
         let mut analyzer =
             Analyzer::new(&input.schema, Place::Projection).streaming(input.is_streaming());
-        WindowSpec::find(&mut analyzer, select.expressions())?
+        WindowSpec::find(&mut analyzer, listed.clone().chain(select.clauses()))?
     };
     let own_columns = input.schema.columns.len();
     let (plan, window) = window::add(input, spec.clone())?;
@@ -73,41 +83,29 @@ pub fn select_block(input: &Arc<LogicalPlan>, select: &Select) -> Result<Arc<Log
         window,
         spec,
     };
-    let resolved = if select.is_grouped() {
-        group::resolve(&level, &items, select)?
+    let has_aggregate = listed
+        .chain(select.clauses())
+        .any(|ast| ast.has_call(&is_aggregate_call));
+    let is_grouped = has_aggregate || select.group_by.is_some() || select.having.is_some();
+    let resolved = if is_grouped {
+        group::resolve(&level, items, select)?
     } else {
-        resolve_plain(&level, &items, select)?
+        resolve_plain(&level, items, select)?
     };
     finish(resolved, select)
 }
 
 impl Select {
-    /// Every expression of the block.
-    fn expressions(&self) -> impl Iterator<Item = &Ast> {
+    /// The expressions of the clauses after the list.
+    fn clauses(&self) -> impl Iterator<Item = &Ast> + Clone {
         let grouping = self
             .group_by
             .iter()
             .flatten()
             .flat_map(Grouping::expressions);
-        self.items
-            .iter()
-            .chain(grouping)
+        grouping
             .chain(&self.having)
             .chain(self.order_by.iter().map(|item| &item.expr))
-    }
-
-    /// Whether rows are folded.
-    fn is_grouped(&self) -> bool {
-        self.group_by.is_some()
-            || self.having.is_some()
-            || self
-                .items
-                .iter()
-                .any(|item| item.has_call(&is_aggregate_call))
-            || self
-                .order_by
-                .iter()
-                .any(|item| item.expr.has_call(&is_aggregate_call))
     }
 }
 
@@ -330,7 +328,7 @@ fn finish(resolved: Resolved, select: &Select) -> Result<Arc<LogicalPlan>> {
         let expr = if is_visible {
             key.expr.clone()
         } else {
-            let expr = key
+            let below = key
                 .expr
                 .substitute(input.schema.columns.len(), &|column, index| match outputs
                     .get(index)
@@ -342,8 +340,17 @@ fn finish(resolved: Resolved, select: &Select) -> Result<Arc<LogicalPlan>> {
                         ..column.clone()
                     },
                 });
-            outputs.push(Output::new(expr, "__order", &input.schema));
-            let index = outputs.len() - 1;
+            let listed = outputs
+                .iter()
+                .position(|output| output.expr.same_as(&below));
+            let index = match listed {
+                Some(index) => index,
+                None if select.is_distinct => return Err(not_in_list(&key)),
+                None => {
+                    outputs.push(Output::new(below, "__order", &input.schema));
+                    outputs.len() - 1
+                }
+            };
             Expr::column(index, key.expr.data_type.clone(), key.expr.is_nullable)
         };
         keys.push(key.item.key(expr));
@@ -361,6 +368,12 @@ fn finish(resolved: Resolved, select: &Select) -> Result<Arc<LogicalPlan>> {
         plan = project(&plan, shown);
     }
     Ok(limit(&plan, select.limit, select.offset))
+}
+
+/// `SELECT DISTINCT` sorts what it gives, and nothing else.
+fn not_in_list(key: &OrderKey) -> Error {
+    Error::invalid("the ORDER BY of a SELECT DISTINCT may sort by what stands in its list only")
+        .with_span(key.item.expr.span)
 }
 
 /// The node of the generator of a list, if there is one, and the list over its columns.

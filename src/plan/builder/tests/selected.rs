@@ -282,3 +282,37 @@ fn a_union_by_name_brings_columns_into_order() {
     let plan = union_by_name(&left, &wider, true).unwrap();
     assert_eq!(columns(&plan), "a:int,b:string,c:double");
 }
+
+#[test]
+fn an_ordered_distinct_sorts_by_its_list_only() {
+    let block = |order_by: Ast| Select {
+        items: vec![n("k"), call("+", &[n("v"), Ast::int(1)]).alias("w")],
+        is_distinct: true,
+        order_by: vec![SortItem {
+            expr: order_by,
+            is_descending: false,
+            nulls_first: Some(false),
+        }],
+        ..Select::default()
+    };
+    let table = table("t", "k STRING, v BIGINT");
+    let plan = select_block(&table, &block(n("w"))).unwrap();
+    insta::assert_snapshot!(explain(&plan), @r"
+    Sort [w ASC NULLS LAST]
+    +- Aggregate [k, w], []
+       +- Project [k, (v + CAST(1 AS BIGINT)) AS w]
+          +- Relation memory[t] [k STRING, v BIGINT]
+    ");
+    assert_eq!(
+        condition(select_block(&table, &block(n("v")))),
+        "UNRESOLVED_COLUMN.WITH_SUGGESTION"
+    );
+}
+
+#[test]
+fn an_added_column_may_be_generated() {
+    let lines = stream("t", "k INT, words ARRAY<STRING>");
+    let explode = ("words".to_owned(), call("explode", &[n("words")]));
+    let plan = with_columns(&lines, &[explode]).unwrap();
+    assert_eq!(columns(&plan), "k:int,words:string");
+}
