@@ -164,6 +164,25 @@ impl Session {
     /// Runs a file of statements in order: declarations go into the catalog, settings are set. What is to be started or shown is given back,
     /// in order; nothing is started.
     ///
+    /// ```
+    /// use tidemill::{Session, Trigger, session::ScriptOutput};
+    ///
+    /// let session = Session::new();
+    /// let script = "
+    ///     CREATE TABLE ticks USING `rate-micro-batch` OPTIONS (rowsPerBatch 10);
+    ///     CREATE TABLE nowhere USING noop;
+    ///     CREATE FLOW odd AS INSERT INTO nowhere SELECT value FROM STREAM ticks WHERE value % 2 = 1;
+    /// ";
+    /// for output in session.run_script(script)? {
+    ///     if let ScriptOutput::Flow(mut flow) = output {
+    ///         flow.trigger = Trigger::Once;
+    ///         flow.checkpoint_location = None;
+    ///         flow.start(&session)?.await_termination(None)?;
+    ///     }
+    /// }
+    /// # Ok::<(), tidemill::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// The first error, with its place in the text; what was declared before it stays.

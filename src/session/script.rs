@@ -276,17 +276,17 @@ fn fitted_flow(
     };
     let mut target = definition.clone();
     let write = write.or(WriteOptions::take_from(&mut target.options)?);
-    let mode = write.output_mode.or(session.settings().output_mode);
-    let managed_folder = target
-        .properties
-        .contains_key(MANAGED)
+    let settings = session.settings();
+    let mode = write.output_mode.or(settings.output_mode);
+    let trigger = write.trigger.or(settings.trigger);
+    let managed_folder = is_managed(&target)
         .then(|| PathBuf::from(target.options.get("path").map_or("", String::as_str)));
     Ok(Flow {
         name: write.query_name,
         plan,
         target: Arc::new(target),
         output_mode: mode.unwrap_or_default(),
-        trigger: write.trigger.unwrap_or_default(),
+        trigger: trigger.unwrap_or_default(),
         checkpoint_location: write.checkpoint_location,
         managed_folder,
     })

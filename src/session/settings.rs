@@ -4,11 +4,13 @@
 //! exist only to say that other semantics are not on offer (`spark.sql.ansi.enabled`, `spark.sql.caseSensitive`). What Spark has no
 //! key for begins with `tidemill.`.
 
+use super::write_options::parse_trigger;
 use crate::error::{Error, Result};
 use crate::micro_batch::QuerySettings;
 use crate::operator::GROUPS;
 use crate::options::{nearest, parse_duration};
 use crate::sink::OutputMode;
+use crate::trigger::Trigger;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -26,6 +28,8 @@ pub struct Settings {
     pub warehouse: PathBuf,
     /// `tidemill.outputMode`: the output mode of queries that are started by SQL and name none.
     pub output_mode: Option<OutputMode>,
+    /// `tidemill.trigger`: the trigger of queries that are started by SQL and name none.
+    pub trigger: Option<Trigger>,
 }
 
 impl Default for Settings {
@@ -39,6 +43,7 @@ impl Default for Settings {
             checkpoint_root: None,
             warehouse: PathBuf::from("warehouse"),
             output_mode: None,
+            trigger: None,
         }
     }
 }
@@ -170,6 +175,18 @@ const SETTINGS: &[Setting] = &[
             Some(())
         },
     },
+    Setting {
+        key: "tidemill.trigger",
+        expected: "an interval such as 10 seconds, availableNow or once",
+        get: |settings| settings.trigger.map(trigger_text),
+        set: |settings, value| {
+            settings.trigger = match value {
+                "" => None,
+                trigger => Some(parse_trigger(trigger).ok()?),
+            };
+            Some(())
+        },
+    },
 ];
 
 impl Settings {
@@ -238,6 +255,15 @@ fn find(key: &str) -> Result<&'static Setting> {
 
 fn path_text(path: Option<&PathBuf>) -> Option<String> {
     path.map(|path| path.display().to_string())
+}
+
+/// A trigger as [`parse_trigger`] reads it.
+fn trigger_text(trigger: Trigger) -> String {
+    match trigger {
+        Trigger::ProcessingTime(interval) => milliseconds(interval),
+        Trigger::AvailableNow => "availableNow".to_owned(),
+        Trigger::Once => "once".to_owned(),
+    }
 }
 
 /// A duration as Spark writes it in its configuration.
