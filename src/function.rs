@@ -10,6 +10,7 @@
 mod aggregate;
 mod arithmetic;
 mod bitwise;
+mod collection;
 pub(crate) mod comparison;
 pub(crate) mod datetime;
 mod item;

@@ -4,8 +4,8 @@
 //! one function; the first module that claims it wins, and a test refuses a second claim.
 
 use crate::function::{
-    AggregateFunction, ScalarFunction, aggregate, arithmetic, bitwise, comparison, datetime, json,
-    math, predicate, window,
+    AggregateFunction, ScalarFunction, aggregate, arithmetic, bitwise, collection, comparison,
+    datetime, json, math, predicate, window,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -58,6 +58,7 @@ const MODULES: &[Module] = &[
     Module::scalars(datetime::functions, datetime::ALIASES),
     Module::scalars(math::functions, math::ALIASES),
     Module::scalars(json::functions, &[]),
+    Module::scalars(collection::functions, collection::ALIASES),
 ];
 
 /// The scalar function of this name or alias (without regard to case).
