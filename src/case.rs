@@ -5,9 +5,11 @@
 //! memory sink, a checkpoint in a temporary directory, trigger available-now.
 
 mod compare;
+mod examples;
 mod run;
 mod values;
 
+pub use examples::{Example, ExampleOutcome};
 pub use run::{CaseOptions, run};
 
 use crate::error::{Error, Result};

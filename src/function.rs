@@ -9,6 +9,7 @@
 
 mod aggregate;
 mod arithmetic;
+mod assertion;
 mod bitwise;
 mod collection;
 pub(crate) mod comparison;

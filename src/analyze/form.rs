@@ -6,9 +6,9 @@
 use crate::analyze::call::{in_order, unexpected_input};
 use crate::analyze::{Analyzer, cast_to, mismatch, null_of};
 use crate::error::{Error, Result, Span};
-use crate::expr::{Ast, AstCall, Expr, ExprKind};
+use crate::expr::{Ast, AstCall, AstKind, Expr, ExprKind};
 use crate::types::{can_implicitly_cast, common_type_of, sql_name};
-use arrow::array::Int32Array;
+use arrow::array::{Int32Array, StringArray};
 use arrow::datatypes::DataType;
 use std::sync::Arc;
 
@@ -31,6 +31,7 @@ impl Analyzer<'_> {
             "between" => self.resolve_between(ast, call),
             "in" => self.resolve_in(ast, call),
             "decode" => self.resolve_decode(ast, call),
+            "struct" => self.resolve_struct(ast, call),
             "grouping" => self.resolve_grouping(ast, call),
             "grouping_id" => self.resolve_grouping_id(ast, call),
             _ => return None,
@@ -290,6 +291,38 @@ impl Analyzer<'_> {
         }
         let otherwise = otherwise.map(|value| self.resolve(value)).transpose()?;
         self.case(ast, branches, otherwise)
+    }
+
+    /// `struct(a, b AS c, 1)`: columns and fields keep their names, other values are called by their place.
+    fn resolve_struct(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
+        let mut named = Vec::with_capacity(call.arguments.len() * 2);
+        let mut add = |name: String, value: Expr| {
+            named.push(Expr::literal(Arc::new(StringArray::from(vec![name]))));
+            named.push(value);
+        };
+        let mut place = 0;
+        for argument in &call.arguments {
+            if let AstKind::Star(qualifier) = &argument.kind {
+                for (value, name) in super::column::star(self.schema, self.own_columns, qualifier)?
+                {
+                    place += 1;
+                    add(name, value);
+                }
+                continue;
+            }
+            place += 1;
+            let name = match &argument.kind {
+                AstKind::Name(parts) => parts.last().cloned(),
+                AstKind::Field(_, name) => Some(name.clone()),
+                AstKind::Alias(_, names) => names.first().cloned(),
+                _ => None,
+            };
+            add(
+                name.unwrap_or_else(|| format!("col{place}")),
+                self.resolve(argument)?,
+            );
+        }
+        self.apply_named("named_struct", named, || self.text(ast))
     }
 
     /// `input[index]`.

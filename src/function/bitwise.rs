@@ -19,6 +19,9 @@ pub(crate) const ALIASES: &[(&str, &str)] = &[
     ("getbit", "bit_get"),
 ];
 
+/// How many bits a bitmap has.
+const BUCKET_BITS: i64 = 8 * 4096;
+
 /// The functions of this module.
 pub(crate) fn functions() -> Vec<ScalarFunction> {
     vec![
@@ -78,6 +81,56 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
                 "SELECT bit_get(11, 0)",
             ),
             (resolve_bit_get, bit_get),
+        ),
+        entry(
+            ("bitmap_bit_position", "bitmap_bit_position(child)"),
+            (
+                "the bit of a number in its bucket of 32768",
+                "SELECT bitmap_bit_position(1)",
+            ),
+            (
+                |arguments| resolve_bitmap("bitmap_bit_position", DataType::Int64, arguments),
+                |call| {
+                    bucketed(call, |value| {
+                        let offset = if value > 0 {
+                            value - 1
+                        } else {
+                            value.wrapping_neg()
+                        };
+                        offset % BUCKET_BITS
+                    })
+                },
+            ),
+        ),
+        entry(
+            ("bitmap_bucket_number", "bitmap_bucket_number(child)"),
+            (
+                "the bucket of 32768 numbers that a number is in",
+                "SELECT bitmap_bucket_number(123)",
+            ),
+            (
+                |arguments| resolve_bitmap("bitmap_bucket_number", DataType::Int64, arguments),
+                |call| {
+                    bucketed(call, |value| {
+                        if value > 0 {
+                            1 + (value - 1) / BUCKET_BITS
+                        } else {
+                            value / BUCKET_BITS
+                        }
+                    })
+                },
+            ),
+        ),
+        entry(
+            ("bitmap_count", "bitmap_count(child)"),
+            (
+                "how many bits of a bitmap are set",
+                "SELECT bitmap_count(X '1010')",
+            ),
+            (
+                |arguments| resolve_bitmap("bitmap_count", DataType::Binary, arguments),
+                bitmap_count,
+            ),
         ),
     ]
 }
@@ -326,4 +379,34 @@ fn bit_get(call: &Call<'_>) -> Result<ArrayRef> {
         },
     )?;
     Ok(Arc::new(found) as Arc<dyn Array>)
+}
+
+fn resolve_bitmap(name: &str, input: DataType, arguments: &[Expr]) -> Result<Signature> {
+    count_arguments(name, arguments, 1, 1)?;
+    Ok(Signature {
+        arguments: vec![argument_type(
+            name,
+            arguments,
+            0,
+            &[Wanted::Exactly(input)],
+        )?],
+        returns: DataType::Int64,
+        is_nullable: any_nullable(arguments),
+    })
+}
+
+fn bucketed(call: &Call<'_>, place: impl Fn(i64) -> i64) -> Result<ArrayRef> {
+    let numbers = one(call)?.array().as_primitive::<Int64Type>();
+    Ok(Arc::new(numbers.unary::<_, Int64Type>(place)))
+}
+
+fn bitmap_count(call: &Call<'_>) -> Result<ArrayRef> {
+    let count = |bytes: &[u8]| bytes.iter().map(|byte| i64::from(byte.count_ones())).sum();
+    let counts: PrimitiveArray<Int64Type> = one(call)?
+        .array()
+        .as_binary::<i32>()
+        .iter()
+        .map(|bytes| bytes.map(count))
+        .collect();
+    Ok(Arc::new(counts))
 }

@@ -4,8 +4,8 @@
 //! one function; the first module that claims it wins, and a test refuses a second claim.
 
 use crate::function::{
-    AggregateFunction, ScalarFunction, aggregate, arithmetic, bitwise, collection, comparison,
-    datetime, json, math, predicate, window,
+    AggregateFunction, ScalarFunction, aggregate, arithmetic, assertion, bitwise, collection,
+    comparison, datetime, json, math, predicate, window,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -59,6 +59,7 @@ const MODULES: &[Module] = &[
     Module::scalars(math::functions, math::ALIASES),
     Module::scalars(json::functions, &[]),
     Module::scalars(collection::functions, collection::ALIASES),
+    Module::scalars(assertion::functions, &[]),
 ];
 
 /// The scalar function of this name or alias (without regard to case).

@@ -4,7 +4,7 @@ use super::build::ListBuilder;
 use super::element::{Keys, is_null};
 use super::entry;
 use crate::error::{Error, Result};
-use crate::expr::{Expr, ExprKind};
+use crate::expr::{Expr, ExprKind, Value};
 use crate::function::signature::constant;
 use crate::function::{Call, ScalarFunction, Signature};
 use crate::types::{common_type_of, list_of, map_fields, map_key_value, map_of, sql_name};
@@ -134,17 +134,17 @@ fn map(call: &Call<'_>) -> Result<ArrayRef> {
     let Some((key, value)) = map_key_value(call.returns) else {
         return Err(Error::internal("`map` does not give a map"));
     };
-    let columns: Vec<&ArrayRef> = call.arguments.iter().map(|value| value.array()).collect();
-    let mut keys = ListBuilder::new(key, &columns, call.rows);
-    let mut values = ListBuilder::new(value, &columns, call.rows);
+    let pairs = || call.arguments.chunks_exact(2).enumerate();
+    let keys_of = call.arguments.iter().step_by(2).map(Value::array);
+    let values_of = call.arguments.iter().skip(1).step_by(2).map(Value::array);
+    let mut keys = ListBuilder::new(key, &keys_of.collect::<Vec<_>>(), call.rows);
+    let mut values = ListBuilder::new(value, &values_of.collect::<Vec<_>>(), call.rows);
     for row in 0..call.rows {
-        for (column, argument) in call.arguments.iter().enumerate() {
-            let builder = if column % 2 == 0 {
-                &mut keys
-            } else {
-                &mut values
-            };
-            builder.push(column, argument.index(row));
+        for (column, pair) in pairs() {
+            if let [key, value] = pair {
+                keys.push(column, key.index(row));
+                values.push(column, value.index(row));
+            }
         }
         keys.finish_row()?;
     }
