@@ -101,6 +101,10 @@ impl ClientContext for ClientEvents {
         let Some(code) = error.rdkafka_error_code() else {
             return;
         };
+        if code == RDKafkaErrorCode::GroupAuthorizationFailed {
+            // Partitions are assigned: the group is not needed.
+            return;
+        }
         tracing::debug!(target: "librdkafka", "{code}: {reason}");
         let mut trouble = self.lock();
         // What refuses us says more than that all brokers are down, which follows from it.

@@ -38,6 +38,10 @@ impl ClientSettings {
         take_key_store(&mut options, &mut values)?;
         for (key, value) in options {
             let (key, value) = match names::rule(role, &key) {
+                // Java says with an empty name that the host is not checked.
+                None if key == "ssl.endpoint.identification.algorithm" && value.is_empty() => {
+                    (key, "none".to_owned())
+                }
                 None => (key, value),
                 Some(Rule::Renamed(name)) => (name.to_owned(), value),
                 Some(Rule::Kilobytes(name)) => (name.to_owned(), kilobytes(&key, &value)?),
@@ -230,7 +234,8 @@ fn take_key_store(
     Ok(())
 }
 
-/// Whether a code says that who we are, or what we ask for, is refused: no retry helps.
+/// Whether a code says that who we are, or what we ask for, is refused: no retry helps. A refused group is none of these:
+/// librdkafka looks for its coordinator by itself, and nothing here needs it.
 pub(crate) fn is_refusal(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
@@ -238,7 +243,6 @@ pub(crate) fn is_refusal(code: RDKafkaErrorCode) -> bool {
             | RDKafkaErrorCode::SaslAuthenticationFailed
             | RDKafkaErrorCode::UnsupportedSASLMechanism
             | RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::GroupAuthorizationFailed
             | RDKafkaErrorCode::ClusterAuthorizationFailed
             | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
             | RDKafkaErrorCode::SSL

@@ -1,5 +1,6 @@
 //! Kafka as a sink, with Spark's columns: `value` (needed), `key`, `topic`, `partition`, `headers`; the option `topic` wins over
-//! the column.
+//! the column. With `value.format` `json` the whole row is written as a JSON object instead, and the columns that `key.columns`
+//! names are the key.
 //!
 //! **At least once**: every row of a batch is acknowledged by all in-sync replicas before the batch is committed, and the
 //! producer is idempotent, so that its own retries add nothing. But a batch that comes again after a crash is written again.
@@ -9,6 +10,7 @@
 //! come again.
 
 mod columns;
+mod json;
 mod options;
 mod producer;
 
@@ -61,6 +63,13 @@ struct KafkaSink {
 }
 
 impl KafkaSink {
+    fn resolve(&self, schema: &SchemaRef) -> Result<Layout> {
+        match &self.options.json {
+            Some(json) => Layout::resolve(&*json.schema(schema)?, &self.options),
+            None => Layout::resolve(schema, &self.options),
+        }
+    }
+
     fn write(
         &self,
         producer: &BatchProducer,
@@ -68,8 +77,12 @@ impl KafkaSink {
         batch: &SinkBatch<'_>,
     ) -> Result<()> {
         for record_batch in batch.rows {
-            let rows = Rows::new(layout, record_batch)?;
-            for row in 0..record_batch.num_rows() {
+            let encoded = match &self.options.json {
+                Some(json) => &json.encode(record_batch)?,
+                None => record_batch,
+            };
+            let rows = Rows::new(layout, encoded)?;
+            for row in 0..encoded.num_rows() {
                 let topic = match &self.options.topic {
                     Some(topic) => topic,
                     None => rows.topic(row).ok_or_else(null_topic)?,
@@ -110,7 +123,7 @@ impl Sink for KafkaSink {
         _mode: OutputMode,
         _last_committed: Option<BatchId>,
     ) -> Result<()> {
-        self.layout = Some(Layout::resolve(schema, &self.options)?);
+        self.layout = Some(self.resolve(schema)?);
         let producer = BatchProducer::open(&self.options)?;
         if let Some(topic) = &self.options.topic {
             producer.check_topic(topic)?;
@@ -122,7 +135,7 @@ impl Sink for KafkaSink {
     fn add_batch(&mut self, batch: &SinkBatch<'_>) -> Result<()> {
         let layout = match self.layout.take() {
             Some(layout) => layout,
-            None => Layout::resolve(batch.schema, &self.options)?,
+            None => self.resolve(batch.schema)?,
         };
         let producer = match self.producer.take() {
             Some(producer) => producer,

@@ -32,6 +32,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::nullable_schema;
 use crate::offset::{Offset, Range};
 use crate::source::{Planned, ReadLimit, Slices, Source, SourceFactory};
+use crate::types;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use fetcher::{Fetcher, Part, SliceLimit};
@@ -110,7 +111,17 @@ impl SourceFactory for KafkaSourceFactory {
     fn identity(&self) -> String {
         let schema = match &self.options.value_format {
             ValueFormat::Bytes => String::new(),
-            ValueFormat::Json(_) => format!(" into {}", self.schema),
+            ValueFormat::Json(_) => {
+                let columns: Vec<String> = self
+                    .schema
+                    .fields()
+                    .iter()
+                    .map(|field| {
+                        format!("{} {}", field.name(), types::simple_string(field.data_type()))
+                    })
+                    .collect();
+                format!(" into {}", columns.join(", "))
+            }
         };
         format!("{}{schema}", self.options.identity())
     }
@@ -447,9 +458,10 @@ impl Source for KafkaSource {
             .end_within_limits(&waiting, limit, now)
             .unwrap_or_else(|| from.clone());
         let detail = Detail {
-            added: match end == *from {
-                true => ByPartition::new(),
-                false => waiting.added,
+            added: if end == *from {
+                ByPartition::new()
+            } else {
+                waiting.added
             },
             topic_ids: self.topic_ids.clone(),
         };

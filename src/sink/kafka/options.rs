@@ -1,6 +1,8 @@
 //! The options of the Kafka sink, parsed and checked in one place.
 
-use crate::error::Result;
+use super::json::JsonRows;
+use crate::error::{Error, Result};
+use crate::format::json::{JsonOptions, JsonWriteOptions};
 use crate::kafka::Role;
 use crate::kafka::settings::ClientSettings;
 use crate::options::Options;
@@ -12,6 +14,8 @@ pub(super) struct KafkaSinkOptions {
     pub(super) settings: ClientSettings,
     /// Wins over the column.
     pub(super) topic: Option<String>,
+    /// `value.format` `json`: rows are written as JSON. `None`: Spark's columns.
+    pub(super) json: Option<JsonRows>,
 }
 
 /// A table can be read and written: the options of reading are known here and mean nothing. `includeHeaders` among them: a
@@ -67,7 +71,44 @@ impl KafkaSinkOptions {
             .take("topic")
             .map(|topic| topic.trim().to_owned())
             .filter(|topic| !topic.is_empty());
+        let json = parse_json(&mut options)?;
         options.finish()?;
-        Ok(KafkaSinkOptions { settings, topic })
+        Ok(KafkaSinkOptions {
+            settings,
+            topic,
+            json,
+        })
     }
+}
+
+fn parse_json(options: &mut Options) -> Result<Option<JsonRows>> {
+    let key_columns = options.take("key.columns");
+    match options.take("value.format") {
+        Some(format) if format.eq_ignore_ascii_case("json") => {}
+        Some(format) => return Err(options.refuse("value.format", "json", format)),
+        None if key_columns.is_some() => {
+            return Err(Error::invalid(
+                "the key of Spark's columns is the column `key`; key.columns goes with value.format `json`. option=`key.columns`",
+            ));
+        }
+        None => {
+            // The session may tell its time zone; Spark's columns have no use for it.
+            options.take("timeZone");
+            return Ok(None);
+        }
+    }
+    let write = JsonWriteOptions::take(&mut options.clone(), "UTC")?;
+    // A table can be read and written: the options of both are known.
+    JsonWriteOptions::take(options, "UTC")?;
+    JsonOptions::take(options, "UTC")?;
+    let key_columns = key_columns.unwrap_or_default();
+    Ok(Some(JsonRows {
+        options: write,
+        key_columns: key_columns
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    }))
 }

@@ -264,6 +264,89 @@ fn a_row_that_is_refused_names_its_topic_and_partition_and_the_next_batch_works(
 }
 
 #[test]
+fn rows_are_written_as_json_with_the_columns_of_the_key() {
+    let broker = cluster(&["out"]);
+    let options = |keys: &str| -> BTreeMap<String, String> {
+        [
+            (
+                "kafka.bootstrap.servers",
+                broker.bootstrap_servers().as_str(),
+            ),
+            ("topic", "out"),
+            ("value.format", "json"),
+            ("key.columns", keys),
+            ("timeZone", "Europe/Berlin"),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
+    };
+    let open = |keys: &str| {
+        KafkaSinkFactory::new(&options(keys))
+            .unwrap()
+            .open()
+            .unwrap()
+    };
+    let rows = rows(vec![
+        (
+            "campaign",
+            Arc::new(Int64Array::from(vec![Some(7), None])) as ArrayRef,
+        ),
+        ("name", strings(&[Some("x"), None])),
+        ("n", Arc::new(Int32Array::from(vec![1, 2]))),
+    ]);
+    write(&mut *open("Campaign, name"), &rows).unwrap();
+    let mut written: Vec<_> = read(&broker, "out", 2)
+        .into_iter()
+        .map(|(_, key, value, _)| (key.unwrap(), value.unwrap()))
+        .collect();
+    written.sort();
+    let expected = [
+        (
+            "{\"campaign\":7,\"name\":\"x\"}",
+            "{\"campaign\":7,\"name\":\"x\",\"n\":1}",
+        ),
+        ("{\"campaign\":null,\"name\":null}", "{\"n\":2}"),
+    ];
+    let mut expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    expected.sort();
+    assert_eq!(written, expected);
+
+    let error = write(&mut *open("campain"), &rows).unwrap_err();
+    assert!(
+        error.to_string().contains("key.columns=`campain`"),
+        "{error}"
+    );
+    let no_format = BTreeMap::from([
+        ("kafka.bootstrap.servers".to_owned(), "b:1".to_owned()),
+        ("key.columns".to_owned(), "a".to_owned()),
+    ]);
+    assert!(KafkaSinkFactory::new(&no_format).is_err());
+}
+
+#[test]
+fn one_table_can_be_written_and_read() {
+    let options: BTreeMap<String, String> = [
+        ("kafka.bootstrap.servers", "b:1"),
+        ("kafka.compression.type", "zstd"),
+        ("kafka.isolation.level", "read_committed"),
+        ("topic", "t"),
+        ("subscribe", "t"),
+        ("startingOffsets", "earliest"),
+        ("value.format", "json"),
+        ("key.columns", "a"),
+        ("ignoreNullFields", "false"),
+        ("mode", "FAILFAST"),
+        ("timestampFormat", "yyyy"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into();
+    assert!(KafkaSinkFactory::new(&options).is_ok());
+    let columns = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));
+    let read = crate::source::kafka::KafkaSourceFactory::new(Some(columns), &options);
+    assert!(read.is_ok(), "{read:?}");
+}
+
+#[test]
 fn it_promises_at_least_once_and_says_so() {
     let sink = open("127.0.0.1:1", Some("out"));
     assert_eq!(sink.guarantee(), Guarantee::AtLeastOnce);

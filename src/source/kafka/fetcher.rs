@@ -85,6 +85,8 @@ pub(super) struct Fetcher {
     prefetch_bytes: u64,
     consumer: Option<SizedConsumer>,
     lanes: BTreeMap<(Arc<str>, i32), Lane>,
+    /// Whose parts come next in their lanes: nobody but this reader has taken anything since it was found so.
+    reader: Option<Uuid>,
 }
 
 /// A consumer, and for how many partitions its queues were sized.
@@ -104,33 +106,43 @@ impl Fetcher {
             prefetch_bytes: options.prefetch_bytes,
             consumer: None,
             lanes: BTreeMap::new(),
+            reader: None,
         }
     }
 
-    /// Makes sure that every part that is not done comes next in its lane.
+    /// Makes sure that every part of a reader that is not done comes next in its lane.
     ///
     /// # Errors
     ///
     /// `Invalid`, if librdkafka does not take the settings; `Unavailable`.
-    pub(super) fn position(&mut self, parts: &[Part]) -> Result<()> {
+    pub(super) fn position(&mut self, reader: Uuid, parts: &[Part]) -> Result<()> {
         if let Some(sized) = &self.consumer {
             sized.consumer.serve_events();
+        }
+        if self.reader == Some(reader) {
+            return Ok(());
         }
         let is_there = parts.iter().filter(|part| !part.is_done()).all(|part| {
             self.lanes
                 .get(&part.key())
                 .is_some_and(|lane| lane.next == part.next)
         });
-        if is_there { Ok(()) } else { self.assign(parts) }
+        if !is_there {
+            self.assign(parts)?;
+        }
+        self.reader = Some(reader);
+        Ok(())
     }
 
     /// Forgets where a partition stands, so that it is assigned anew.
     pub(super) fn forget(&mut self, part: &Part) {
         self.lanes.remove(&part.key());
+        self.reader = None;
     }
 
     fn assign(&mut self, parts: &[Part]) -> Result<()> {
         self.lanes.clear();
+        self.reader = None;
         let servers = self.settings.bootstrap_servers().to_owned();
         let consumer = self.sized_consumer(parts.len())?;
         let positions = parts

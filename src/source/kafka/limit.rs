@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_limit_of_the_greatest_number_does_not_overflow() {
         assert_eq!(ends(u64::MAX, &[5], &[i64::MAX]), [i64::MAX]);
-        assert_eq!(ends(i64::MAX as u64, &[5, 0], &[10, 7]), [10, 7]);
+        assert_eq!(ends(i64::MAX.unsigned_abs(), &[5, 0], &[10, 7]), [10, 7]);
     }
 
     #[test]

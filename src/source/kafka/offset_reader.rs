@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::client::{self, ClientEvents};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::metadata::{Metadata, MetadataTopic};
+use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -129,7 +129,7 @@ impl OffsetReader {
                     topic
                         .partitions()
                         .iter()
-                        .map(|partition| partition.id())
+                        .map(MetadataPartition::id)
                         .collect()
                 })
                 .unwrap_or_default();
@@ -157,7 +157,7 @@ impl OffsetReader {
             .filter(|topic| !INTERNAL_TOPICS.contains(&topic.name()))
             .filter(|topic| topic.error().is_none() && !topic.partitions().is_empty())
             .map(|topic| {
-                let partitions = topic.partitions().iter().map(|partition| partition.id());
+                let partitions = topic.partitions().iter().map(MetadataPartition::id);
                 (topic.name().to_owned(), partitions.collect())
             })
             .collect())

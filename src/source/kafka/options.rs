@@ -2,7 +2,7 @@
 
 use super::position::{NoMatch, Position, Subscription};
 use crate::error::{Error, Result};
-use crate::format::json::JsonOptions;
+use crate::format::json::{JsonOptions, JsonWriteOptions};
 use crate::kafka::Role;
 use crate::kafka::settings::ClientSettings;
 use crate::options::Options;
@@ -317,9 +317,17 @@ fn parse_no_match(options: &mut Options) -> Result<NoMatch> {
 
 fn parse_value_format(options: &mut Options) -> Result<ValueFormat> {
     match options.take("value.format") {
-        None => Ok(ValueFormat::Bytes),
+        None => {
+            // The session may tell its time zone; bytes have no use for it.
+            options.take("timeZone");
+            Ok(ValueFormat::Bytes)
+        }
         Some(value) if value.eq_ignore_ascii_case("json") => {
-            JsonOptions::take(options, "UTC").map(|json| ValueFormat::Json(Box::new(json)))
+            let json = JsonOptions::take(&mut options.clone(), "UTC")?;
+            // A table can be read and written: the options of both are known.
+            JsonOptions::take(options, "UTC")?;
+            JsonWriteOptions::take(options, "UTC")?;
+            Ok(ValueFormat::Json(Box::new(json)))
         }
         Some(value) => Err(options.refuse("value.format", "json", value)),
     }

@@ -13,6 +13,7 @@ use crate::source::Slice;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// How often a partition that is where it should be, yet is refused, is assigned anew.
 const REASSIGNMENTS: u32 = 3;
@@ -42,6 +43,8 @@ pub(super) struct Connections {
 
 /// The slices of a range.
 pub(super) struct RangeReader {
+    /// Tells it from other readers on the same fetcher.
+    id: Uuid,
     connections: Connections,
     parts: Vec<Part>,
     /// Whose turn it is.
@@ -64,6 +67,7 @@ impl RangeReader {
         decoder: Arc<dyn Decode>,
     ) -> RangeReader {
         RangeReader {
+            id: Uuid::new_v4(),
             connections,
             parts,
             turn: 0,
@@ -120,7 +124,7 @@ impl RangeReader {
             .fetcher
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        fetcher.position(&self.parts)?;
+        fetcher.position(self.id, &self.parts)?;
         match self.parts.get_mut(index) {
             Some(part) => fetcher.fill(part, slice, self.limit),
             None => Ok(Filled::PartDone),
