@@ -14,12 +14,19 @@ mod bitwise;
 mod collection;
 pub(crate) mod comparison;
 pub(crate) mod datetime;
+mod hash_functions;
 mod item;
 mod json;
+mod kernel;
 mod math;
 mod predicate;
+mod regexp;
 pub mod registry;
 mod signature;
+mod string;
+#[cfg(test)]
+mod testing;
+mod url;
 pub mod window;
 
 use crate::batch::BatchContext;

@@ -5,7 +5,7 @@
 
 use crate::function::{
     AggregateFunction, ScalarFunction, aggregate, arithmetic, assertion, bitwise, collection,
-    comparison, datetime, json, math, predicate, window,
+    comparison, datetime, hash_functions, json, math, predicate, regexp, string, url, window,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -60,6 +60,10 @@ const MODULES: &[Module] = &[
     Module::scalars(json::functions, &[]),
     Module::scalars(collection::functions, collection::ALIASES),
     Module::scalars(assertion::functions, &[]),
+    Module::scalars(string::functions, string::ALIASES),
+    Module::scalars(regexp::functions, regexp::ALIASES),
+    Module::scalars(hash_functions::functions, hash_functions::ALIASES),
+    Module::scalars(url::functions, &[]),
 ];
 
 /// The scalar function of this name or alias (without regard to case).

@@ -6,8 +6,9 @@
 
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
+use crate::function::Signature;
 use crate::types;
-use arrow::array::{Array, ArrayRef};
+use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 
 /// What a function asks of one argument.
@@ -23,8 +24,6 @@ pub(crate) enum Wanted {
     Decimal,
     /// Any array.
     Array,
-    /// Any type.
-    Any,
 }
 
 impl Wanted {
@@ -35,7 +34,6 @@ impl Wanted {
             Wanted::Integral => types::is_integral(from),
             Wanted::Decimal => types::is_decimal(from),
             Wanted::Array => matches!(from, DataType::List(_)),
-            Wanted::Any => true,
         }
     }
 
@@ -52,7 +50,6 @@ impl Wanted {
                 None => DataType::Decimal128(38, 18),
             },
             Wanted::Array => types::list_of(DataType::Null),
-            Wanted::Any => from.clone(),
         }
     }
 
@@ -76,7 +73,6 @@ impl Wanted {
             Wanted::Integral => "INTEGRAL".to_owned(),
             Wanted::Decimal => "DECIMAL".to_owned(),
             Wanted::Array => "ARRAY".to_owned(),
-            Wanted::Any => "ANY".to_owned(),
         }
     }
 }
@@ -200,13 +196,77 @@ pub(crate) fn constant<'a>(
     }
 }
 
+/// An argument of type `STRING`.
+pub(crate) const TEXT: &[Wanted] = &[Wanted::Exactly(DataType::Utf8)];
+/// An argument of type `BINARY`.
+pub(crate) const BINARY: &[Wanted] = &[Wanted::Exactly(DataType::Binary)];
+/// An argument of type `STRING` or `BINARY`.
+pub(crate) const TEXT_OR_BINARY: &[Wanted] = &[
+    Wanted::Exactly(DataType::Utf8),
+    Wanted::Exactly(DataType::Binary),
+];
+/// An argument of type `INT`.
+pub(crate) const INT: &[Wanted] = &[Wanted::Exactly(DataType::Int32)];
+/// An argument of type `BIGINT`.
+pub(crate) const BIGINT: &[Wanted] = &[Wanted::Exactly(DataType::Int64)];
+
+/// The types that the arguments are cast to. The first `required` of `wanted` must be given, the others may be.
+///
+/// # Errors
+///
+/// `Invalid` with `WRONG_NUM_ARGS.WITHOUT_SUGGESTION` or `DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE`.
+pub(crate) fn argument_types(
+    name: &str,
+    arguments: &[Expr],
+    wanted: &[&[Wanted]],
+    required: usize,
+) -> Result<Vec<DataType>> {
+    count_arguments(name, arguments, required, wanted.len())?;
+    (0..arguments.len())
+        .zip(wanted)
+        .map(|(index, wanted)| argument_type(name, arguments, index, wanted))
+        .collect()
+}
+
+/// The signature of a function whose result is null if any argument is, and else is not.
+pub(crate) fn null_if_any_is(
+    arguments: &[Expr],
+    types: Vec<DataType>,
+    returns: DataType,
+) -> Signature {
+    Signature {
+        arguments: types,
+        returns,
+        is_nullable: any_nullable(arguments),
+    }
+}
+
 /// Whether any argument may be null.
 pub(crate) fn any_nullable(arguments: &[Expr]) -> bool {
     arguments.iter().any(|argument| argument.is_nullable)
 }
 
-/// Whether this argument is the constant null.
-pub(crate) fn is_null_constant(argument: &Expr) -> bool {
-    matches!(&argument.kind, ExprKind::Literal(value) if value.is_null(0))
-        || argument.data_type == DataType::Null
+/// The signature of a function whose result may always be null.
+pub(crate) fn nullable(types: Vec<DataType>, returns: DataType) -> Signature {
+    Signature {
+        arguments: types,
+        returns,
+        is_nullable: true,
+    }
+}
+
+/// The type rule of a function of fixed arguments, whose result is null if any of them is.
+///
+/// # Errors
+///
+/// As [`argument_types`].
+pub(crate) fn rule(
+    name: &str,
+    arguments: &[Expr],
+    wanted: &[&[Wanted]],
+    required: usize,
+    returns: DataType,
+) -> Result<Signature> {
+    let types = argument_types(name, arguments, wanted, required)?;
+    Ok(null_if_any_is(arguments, types, returns))
 }

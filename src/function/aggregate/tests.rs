@@ -10,10 +10,10 @@ use arrow::datatypes::{DataType, Field, Fields, Float64Type};
 use proptest::prelude::*;
 
 /// How many groups the tests have; the last one stays empty.
-const GROUPS: usize = 4;
+const GROUPS: u32 = 4;
 
 fn all_groups() -> Vec<u32> {
-    (0..GROUPS as u32).collect()
+    (0..GROUPS).collect()
 }
 
 /// A call of an aggregate on columns of these types, with constants after them.
@@ -58,7 +58,7 @@ impl Case {
             argument.data_type = wanted.clone();
         }
         let mut accumulator = function.accumulator(&arguments, &signature).unwrap();
-        accumulator.resize(GROUPS);
+        accumulator.resize(GROUPS as usize);
         (signature, accumulator)
     }
 }
@@ -154,7 +154,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     // Small numbers, so that there are ties and no overflow; the last group gets no rows.
     let number = || prop::option::weighted(0.8, -4i8..20);
     let row = (
-        0..GROUPS as u32 - 1,
+        0..GROUPS - 1,
         number(),
         number(),
         prop::option::of(any::<bool>()),

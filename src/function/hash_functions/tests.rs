@@ -1,0 +1,56 @@
+use super::fold::{Xxh64, fold};
+use super::murmur3::Murmur3;
+use crate::batch::{BatchContext, Timestamp};
+use crate::expr::Value;
+use crate::function::Call;
+use crate::function::testing::{answers, assert_answers};
+use arrow::array::{ArrayRef, Int32Array, ListArray, StringArray};
+use arrow::datatypes::{DataType, Int32Type};
+use std::sync::Arc;
+
+#[test]
+fn digests_are_hexadecimal() {
+    assert_answers(&[
+        ("md5('Spark')", "8cde774d6f7333752ed72cacddb05126"),
+        ("sha1('Spark')", "85f5955f4b27a9a4c2aab6ffe5d7189fc298b92c"),
+        (
+            "sha2('Spark', 0)",
+            "529bc3b07127ecb7e53a4dcf1991d9152c24537d919178022b2c42657f79a26b",
+        ),
+        ("sha2('Spark', 1)", "NULL"),
+        ("crc32('Spark')", "1557323817"),
+    ]);
+}
+
+#[test]
+fn hashes_are_those_of_spark() {
+    assert_answers(&[("hash(NULL)", "42"), ("xxhash64(NULL)", "42")]);
+    // Zeros hash alike, whatever their sign, and so does a decimal that fits a BIGINT.
+    assert_answers(&[
+        ("hash(0.0D) = hash(-0.0D)", "true"),
+        ("hash(CAST(1 AS DECIMAL(18, 0))) = hash(1L)", "true"),
+        ("hash(CAST(1 AS DECIMAL(19, 0))) = hash(x'01')", "true"),
+        ("hash(CAST(-129 AS DECIMAL(19, 0))) = hash(x'FF7F')", "true"),
+    ]);
+    let hashes = answers("hash(s) = hash('a')", &["a", "b"]).unwrap();
+    assert_eq!(hashes, ["true", "false"]);
+}
+
+#[test]
+fn nested_values_are_hashed_part_by_part() {
+    let lists = ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(123)])]);
+    let values: [ArrayRef; 3] = [
+        Arc::new(StringArray::from(vec!["Spark"])),
+        Arc::new(lists),
+        Arc::new(Int32Array::from(vec![2])),
+    ];
+    let call = Call {
+        arguments: &values.map(Value::Scalar),
+        lambdas: &[],
+        rows: 2,
+        returns: &DataType::Int64,
+        context: &BatchContext::one_shot(Timestamp(0), "UTC"),
+    };
+    assert_eq!(fold(&call, &Murmur3).unwrap(), [-1_321_691_492; 2]);
+    assert_eq!(fold(&call, &Xxh64).unwrap(), [5_602_566_077_635_097_486; 2]);
+}

@@ -1,0 +1,141 @@
+//! `format_number(number, places)`: groups of three digits, rounded half to even, as Java's `DecimalFormat` does it.
+
+use crate::cast::{self};
+use crate::error::{Error, Result};
+use crate::expr::Expr;
+use crate::function::kernel::{Column, Ints, argument, text_into};
+use crate::function::signature::{INT, Wanted, argument_types, nullable};
+use crate::function::{Call, ScalarFunction, Signature};
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int64Type};
+
+pub(super) fn function() -> ScalarFunction {
+    ScalarFunction {
+        name: "format_number",
+        usage: "format_number(number, places)",
+        description: "The number with commas between thousands and this many decimal places; null for a negative number of places.",
+        example: "SELECT format_number(12332.123456, 4)",
+        resolve,
+        kernel,
+        is_deterministic: true,
+    }
+}
+
+fn resolve(arguments: &[Expr]) -> Result<Signature> {
+    if arguments
+        .get(1)
+        .is_some_and(|places| places.data_type == DataType::Utf8)
+    {
+        return Err(Error::unsupported("`format_number` with a pattern"));
+    }
+    let types = argument_types("format_number", arguments, &[&[Wanted::Numeric], INT], 2)?;
+    Ok(nullable(types, DataType::Utf8))
+}
+
+fn kernel(call: &Call<'_>) -> Result<ArrayRef> {
+    let number = argument(call, 0)?;
+    let places: Ints<'_> = Column::of(call, 1)?;
+    let digits = digits_of(number.array())?;
+    text_into(call.rows, |row, out| {
+        let index = number.index(row);
+        let places = usize::try_from(places.get(row)?).ok()?;
+        if number.array().is_null(index) {
+            return None;
+        }
+        write_grouped(&digits(index, places), out);
+        Some(())
+    })
+}
+
+/// The text, with places, of the value at an index.
+type Digits<'a> = Box<dyn Fn(usize, usize) -> String + 'a>;
+
+fn digits_of(array: &ArrayRef) -> Result<Digits<'_>> {
+    Ok(match array.data_type() {
+        DataType::Float64 => {
+            let values = array.as_primitive::<Float64Type>();
+            Box::new(|index, places| double_digits(values.value(index), places))
+        }
+        DataType::Float32 => {
+            let values = array.as_primitive::<Float32Type>();
+            Box::new(|index, places| double_digits(f64::from(values.value(index)), places))
+        }
+        DataType::Decimal128(_, scale) => {
+            let values = array.as_primitive::<Decimal128Type>();
+            let scale = usize::try_from(*scale).unwrap_or_default();
+            Box::new(move |index, places| decimal_digits(values.value(index), scale, places))
+        }
+        _ => {
+            let longs = arrow::compute::cast(array, &DataType::Int64)?;
+            let values = longs.as_primitive::<Int64Type>().clone();
+            Box::new(move |index, places| {
+                decimal_digits(i128::from(values.value(index)), 0, places)
+            })
+        }
+    })
+}
+
+/// Zeros are appended to the shortest digits of the double; fewer places than those are rounded by its exact value.
+fn double_digits(value: f64, places: usize) -> String {
+    if !value.is_finite() {
+        let sign = if value.is_sign_negative() && !value.is_nan() {
+            "-"
+        } else {
+            ""
+        };
+        return format!("{sign}{}", if value.is_nan() { "NaN" } else { "∞" });
+    }
+    let shortest = format!("{value}");
+    let fraction = shortest
+        .split_once('.')
+        .map_or(0, |(_, fraction)| fraction.len());
+    if fraction > places {
+        return format!("{value:.places$}");
+    }
+    with_zeros(shortest, fraction, places)
+}
+
+fn with_zeros(mut digits: String, fraction: usize, places: usize) -> String {
+    if fraction == 0 && places > 0 {
+        digits.push('.');
+    }
+    digits.extend(std::iter::repeat_n('0', places - fraction));
+    digits
+}
+
+fn decimal_digits(value: i128, scale: usize, places: usize) -> String {
+    if scale <= places {
+        let scale_sign = i8::try_from(scale).unwrap_or_default();
+        return with_zeros(cast::text::decimal_text(value, scale_sign), scale, places);
+    }
+    let unit = 10u128.pow(u32::try_from(scale - places).unwrap_or_default());
+    let magnitude = value.unsigned_abs();
+    let (mut quotient, remainder) = (magnitude / unit, magnitude % unit);
+    let is_up = match (remainder * 2).cmp(&unit) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Equal => quotient % 2 == 1,
+        std::cmp::Ordering::Greater => true,
+    };
+    quotient += u128::from(is_up);
+    let text = format!("{quotient:0>width$}", width = places + 1);
+    let (whole, fraction) = text.split_at(text.len() - places);
+    let sign = if value < 0 { "-" } else { "" };
+    let point = if places > 0 { "." } else { "" };
+    format!("{sign}{whole}{point}{fraction}")
+}
+
+/// Puts a comma before every third digit of the whole part, from its end.
+fn write_grouped(digits: &str, out: &mut String) {
+    let (sign, digits) = match digits.strip_prefix('-') {
+        Some(rest) => ("-", rest),
+        None => ("", digits),
+    };
+    let whole = digits.find('.').unwrap_or(digits.len());
+    out.push_str(sign);
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && index < whole && (whole - index) % 3 == 0 && digit.is_ascii_digit() {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+}
