@@ -1,12 +1,8 @@
 //! Text to numbers and booleans, as Spark reads it: white space and control characters around are skipped.
 
-/// Text without the white space and control characters around it.
+/// Text without the ASCII white space and control characters around it.
 pub(crate) fn trimmed(text: &str) -> &str {
-    text.trim_matches(|character: char| {
-        character <= ' '
-            || character == '\u{7f}'
-            || (character <= '\u{9f}' && character.is_control())
-    })
+    text.trim_matches(|character: char| character <= ' ' || character == '\u{7f}')
 }
 
 /// An integer: an optional sign and digits.

@@ -15,6 +15,8 @@ mod modify;
 mod sequence;
 mod set;
 mod sort;
+#[cfg(test)]
+mod tests;
 
 use crate::error::{Error, Result};
 use crate::expr::{Expr, Value};

@@ -191,7 +191,7 @@ fn resolve_search(name: &str, returns: DataType, arguments: &[Expr]) -> Result<S
     count_arguments(name, arguments, 2, 2)?;
     let element = element_type(name, arguments, 0)?;
     let value = argument(name, arguments, 1)?;
-    if element == DataType::Null || value.data_type == DataType::Null {
+    if value.data_type == DataType::Null {
         return Err(Error::invalid(format!(
             "null typed values cannot be used as arguments of `{name}`"
         ))
