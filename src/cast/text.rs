@@ -186,9 +186,13 @@ fn separate(index: usize, out: &mut String) {
     }
 }
 
+fn append(out: &mut String, text: std::fmt::Arguments<'_>) {
+    out.write_fmt(text)
+        .expect("writing to a string cannot fail");
+}
+
 fn write_integer(value: i64, out: &mut String) {
-    // Writing to a string cannot fail.
-    drop(write!(out, "{value}"));
+    append(out, format_args!("{value}"));
 }
 
 /// Doubles this small have so few digits that two of them may say more than the shortest one.
@@ -318,14 +322,11 @@ pub(crate) fn write_date(days: i64, out: &mut String) {
         0..=9999 => "",
         _ => "+",
     };
-    // Writing to a string cannot fail.
-    drop(write!(
+    let year = date.year.unsigned_abs();
+    append(
         out,
-        "{sign}{:04}-{:02}-{:02}",
-        date.year.unsigned_abs(),
-        date.month,
-        date.day
-    ));
+        format_args!("{sign}{year:04}-{:02}-{:02}", date.month, date.day),
+    );
 }
 
 /// `2024-02-29 12:00:00.5`, of microseconds on the wall clock.
@@ -334,14 +335,8 @@ pub(crate) fn write_timestamp(local: i64, out: &mut String) {
     let of_day = local.rem_euclid(MICROS_PER_DAY);
     let seconds = of_day / MICROS_PER_SECOND;
     let micros = of_day % MICROS_PER_SECOND;
-    // Writing to a string cannot fail.
-    drop(write!(
-        out,
-        " {:02}:{:02}:{:02}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60
-    ));
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    append(out, format_args!(" {hour:02}:{minute:02}:{second:02}"));
     if micros > 0 {
         let fraction = format!("{micros:06}");
         out.push('.');

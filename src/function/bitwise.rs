@@ -24,6 +24,13 @@ const BUCKET_BITS: i64 = 8 * 4096;
 
 /// The functions of this module.
 pub(crate) fn functions() -> Vec<ScalarFunction> {
+    let mut functions = operators();
+    functions.extend(single_bits());
+    functions.extend(bitmaps());
+    functions
+}
+
+fn operators() -> Vec<ScalarFunction> {
     vec![
         entry(
             ("&", "expr1 & expr2"),
@@ -66,6 +73,11 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
             ),
             (resolve_shift, |call| shift(Shift::UnsignedRight, call)),
         ),
+    ]
+}
+
+fn single_bits() -> Vec<ScalarFunction> {
+    vec![
         entry(
             ("bit_count", "bit_count(expr)"),
             (
@@ -82,6 +94,11 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
             ),
             (resolve_bit_get, bit_get),
         ),
+    ]
+}
+
+fn bitmaps() -> Vec<ScalarFunction> {
+    vec![
         entry(
             ("bitmap_bit_position", "bitmap_bit_position(child)"),
             (

@@ -162,8 +162,7 @@ fn multiply(left: i128, right: i128, scales: Scales) -> Option<i128> {
 /// A division with what its scales decide once for all rows.
 struct Division {
     scales: Scales,
-    /// By how many digits the dividend is shifted for a quotient at the result's scale.
-    shift: i32,
+    /// What the dividend is multiplied with for a quotient at the result's scale, if that fits.
     factor: Option<i128>,
     /// Below this divisor one rounding equals two.
     safe_divisor: i128,
@@ -175,7 +174,6 @@ impl Division {
         let spare_digits = QUOTIENT_SCALE.saturating_sub(exponent(i32::from(scales.result)));
         Division {
             scales,
-            shift,
             factor: (shift >= 0)
                 .then(|| power_of_ten(exponent(shift)))
                 .flatten(),

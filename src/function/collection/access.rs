@@ -21,7 +21,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub(super) fn functions() -> Vec<ScalarFunction> {
-    let mut functions = vec![
+    let mut functions = searches();
+    functions.extend(extremes());
+    functions.extend(items());
+    functions
+}
+
+fn searches() -> Vec<ScalarFunction> {
+    vec![
         entry(
             ("size", "size(expr)"),
             (
@@ -66,6 +73,11 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
                 position,
             ),
         ),
+    ]
+}
+
+fn extremes() -> Vec<ScalarFunction> {
+    vec![
         entry(
             ("array_max", "array_max(array)"),
             (
@@ -99,9 +111,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
             ),
             (resolve_join, join),
         ),
-    ];
-    functions.extend(items());
-    functions
+    ]
 }
 
 /// The functions that take one element out.

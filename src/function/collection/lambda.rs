@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 pub(super) fn functions() -> Vec<ScalarFunction> {
     let mut functions = element_wise();
+    functions.extend(conditions_of_elements());
     functions.extend(folds());
     functions
 }
@@ -62,6 +63,28 @@ fn element_wise() -> Vec<ScalarFunction> {
             ),
         ),
         entry(
+            ("zip_with", "zip_with(left, right, func)"),
+            (
+                "the results of a lambda for the elements at the same place; the shorter array is filled with nulls",
+                "SELECT zip_with(array(1, 2), array(3, 4), (x, y) -> x + y)",
+            ),
+            (
+                |arguments| {
+                    count_arguments("zip_with", arguments, 3, 3)?;
+                    element_type("zip_with", arguments, 0)?;
+                    element_type("zip_with", arguments, 1)?;
+                    let lambda = argument("zip_with", arguments, 2)?;
+                    Ok(signature(arguments, list_of(lambda.data_type.clone())))
+                },
+                zip_with,
+            ),
+        ),
+    ]
+}
+
+fn conditions_of_elements() -> Vec<ScalarFunction> {
+    vec![
+        entry(
             ("exists", "exists(expr, pred)"),
             (
                 "whether a lambda holds for an element; null if for none, but it is null for one",
@@ -81,23 +104,6 @@ fn element_wise() -> Vec<ScalarFunction> {
             (
                 |arguments| conditional("forall", arguments),
                 |call| quantify(call, false),
-            ),
-        ),
-        entry(
-            ("zip_with", "zip_with(left, right, func)"),
-            (
-                "the results of a lambda for the elements at the same place; the shorter array is filled with nulls",
-                "SELECT zip_with(array(1, 2), array(3, 4), (x, y) -> x + y)",
-            ),
-            (
-                |arguments| {
-                    count_arguments("zip_with", arguments, 3, 3)?;
-                    element_type("zip_with", arguments, 0)?;
-                    element_type("zip_with", arguments, 1)?;
-                    let lambda = argument("zip_with", arguments, 2)?;
-                    Ok(signature(arguments, list_of(lambda.data_type.clone())))
-                },
-                zip_with,
             ),
         ),
     ]
