@@ -89,7 +89,7 @@ struct Owner {
     /// One more than the owner's before.
     epoch: u64,
     /// The run of the query.
-    owner: Uuid,
+    run_id: Uuid,
     /// Its process.
     pid: u32,
 }
@@ -424,7 +424,7 @@ fn words(before: &[u8], run_id: Uuid) -> Vec<u8> {
     let before: Option<Owner> = serde_json::from_slice(before).ok();
     let owner = Owner {
         epoch: before.map_or(1, |owner| owner.epoch.saturating_add(1)),
-        owner: run_id,
+        run_id,
         pid: std::process::id(),
     };
     serde_json::to_vec(&owner).unwrap_or_default()

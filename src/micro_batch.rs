@@ -254,7 +254,7 @@ impl MicroBatchExecution {
         stopwatch.time(Step::WalCommit, || self.wait_until_logged())?;
         stopwatch.time(Step::AddBatch, || self.emit_batch(&plan, &output))?;
         stopwatch.time(Step::CommitOffsets, || self.commit_batch(&plan, &output))?;
-        let progress = self.report(&plan, &output, stopwatch);
+        let progress = self.report(&plan, &output, &stopwatch);
         self.has_run = true;
         Ok(Triggered::Batch(Box::new(progress)))
     }

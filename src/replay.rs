@@ -122,16 +122,17 @@ impl ReplayReport {
     }
 }
 
+/// Takes a batch that was run again, the columns of its rows, and the rows.
+pub type OnReplayedBatch<'a> =
+    dyn FnMut(&ReplayedBatch, &SchemaRef, &[RecordBatch]) -> Result<()> + 'a;
+
 /// Runs logged batches again and gives `on_batch` each of them with its rows.
 ///
 /// # Errors
 ///
 /// `Invalid` if there is no checkpoint, or a batch is not kept any more; `Corrupt` with path and offset; `Incompatible` if the
 /// checkpoint belongs to another query; those of the sources, the plan and `on_batch`.
-pub fn replay(
-    spec: &ReplaySpec,
-    on_batch: &mut dyn FnMut(&ReplayedBatch, &SchemaRef, &[RecordBatch]) -> Result<()>,
-) -> Result<ReplayReport> {
+pub fn replay(spec: &ReplaySpec, on_batch: &mut OnReplayedBatch<'_>) -> Result<ReplayReport> {
     let (metadata, history) = read_checkpoint(Arc::clone(&spec.disk), &spec.directory)?;
     let mut report = ReplayReport::default();
     let Some(bounds) = bounds(spec, &history)? else {

@@ -150,7 +150,7 @@ fn hash_elements(
             continue;
         }
         let columns = elements(row);
-        let length = columns.first().map_or(0, |column| column.len());
+        let length = columns.first().map_or(0, Array::len);
         *hash = xxh3_64_with_seed(&(length as u64).to_le_bytes(), *hash);
         for element in 0..length {
             for column in &columns {
@@ -201,7 +201,6 @@ fn null(hash: u64) -> u64 {
 mod hexadecimal {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
     pub(super) fn serialize<S: Serializer>(value: &u128, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&format!("{value:032x}"))
     }

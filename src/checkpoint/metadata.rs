@@ -3,6 +3,7 @@
 use super::frame::corrupt;
 use crate::disk::{Disk, write_whole};
 use crate::error::{Error, ErrorKind, Result};
+use crate::hash;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use uuid::Uuid;
@@ -12,9 +13,6 @@ pub const METADATA_FILE: &str = "metadata.json";
 
 /// The version of the directory's layout that is written. Every version up to it is read.
 const FORMAT: u32 = 1;
-
-/// The hash that puts state keys into groups; see [`crate::hash`].
-const HASH: &str = "xxh3-64";
 
 /// What never changes in the life of a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +37,7 @@ impl Metadata {
         Metadata {
             format: FORMAT,
             query_id,
-            hash: HASH.to_owned(),
+            hash: hash::NAME.to_owned(),
             state_partitions,
             checksum: String::new(),
         }
@@ -64,13 +62,14 @@ impl Metadata {
         if metadata.to_bytes()? != bytes {
             return Err(corrupt(&path, 0, "the checksum does not fit"));
         }
-        if metadata.format != FORMAT || metadata.hash != HASH {
+        if metadata.format != FORMAT || metadata.hash != hash::NAME {
             return Err(Error::new(
                 ErrorKind::Incompatible,
                 format!(
-                    "the checkpoint was written by another version of tidemill, use that one. format=`{}`, known=`{FORMAT}`, hash=`{}`, path=`{}`",
+                    "the checkpoint was written by another version of tidemill, use that one. format=`{}`, known=`{FORMAT}`, hash=`{}`, known_hash=`{}`, path=`{}`",
                     metadata.format,
                     metadata.hash,
+                    hash::NAME,
                     path.display()
                 ),
             ));

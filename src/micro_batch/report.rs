@@ -4,7 +4,9 @@ use super::{MicroBatchExecution, OpenSource};
 use crate::checkpoint::Plan;
 use crate::clock::Clock;
 use crate::incremental::BatchOutput;
+use crate::operator::StatefulOperator;
 use crate::progress::{SinkProgress, SourceProgress, StreamingQueryProgress, event_time, rate};
+use arrow::record_batch::RecordBatch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,7 +90,7 @@ impl MicroBatchExecution {
         &mut self,
         plan: &Plan,
         output: &BatchOutput,
-        stopwatch: Stopwatch,
+        stopwatch: &Stopwatch,
     ) -> StreamingQueryProgress {
         let started = stopwatch.started;
         let total = self.clock.monotonic().saturating_sub(started);
@@ -98,7 +100,7 @@ impl MicroBatchExecution {
             .map(|last| started.saturating_sub(last));
         let times = Times { total, since_last };
         let rows_in: u64 = output.input_rows.iter().sum();
-        let rows_out: usize = output.rows.iter().map(|batch| batch.num_rows()).sum();
+        let rows_out: usize = output.rows.iter().map(RecordBatch::num_rows).sum();
         let sources = self.sources.iter().zip(&output.input_rows);
         let operators = self.plan.operators().into_iter();
         tracing::info!(
@@ -120,7 +122,7 @@ impl MicroBatchExecution {
             processed_rows_per_second: rate(rows_in, total),
             duration_ms: stopwatch.durations(total),
             event_time: event_time(&output.event_times, plan.watermarks.eviction),
-            state_operators: operators.map(|operator| operator.progress()).collect(),
+            state_operators: operators.map(StatefulOperator::progress).collect(),
             sources: sources
                 .map(|(open, rows)| source_progress(open, plan, *rows, &times))
                 .collect(),
