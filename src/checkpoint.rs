@@ -346,7 +346,7 @@ impl Checkpoint {
         let names = self.home.disk.list(&folder)?.into_iter();
         let temporary = names.filter(|name| is_temporary(name));
         left_behind.extend(temporary.map(|name| folder.join(name)));
-        self.home.remove(&left_behind);
+        self.home.remove(&mut left_behind.into());
         Ok(())
     }
 
@@ -364,17 +364,18 @@ impl Checkpoint {
         let Some(anchor) = anchor.map(|snapshot| snapshot.batch) else {
             return Ok(());
         };
+        // The oldest segment first, and records before the state files that they name.
         let mut paths = Vec::new();
-        for snapshot in self.kept.snapshots.extract_if(.., |s| s.batch < anchor) {
-            let files = files_of(&snapshot);
-            paths.extend(files.map(|file| self.home.directory.join(&file.path)));
-        }
         let needed = self
             .kept
             .segments
             .partition_point(|first| *first <= anchor.next());
         for first in self.kept.segments.drain(..needed.saturating_sub(1)) {
             paths.push(segment_path(&self.home.directory, first));
+        }
+        for snapshot in self.kept.snapshots.extract_if(.., |s| s.batch < anchor) {
+            let files = files_of(&snapshot);
+            paths.extend(files.map(|file| self.home.directory.join(&file.path)));
         }
         if paths.is_empty() {
             return Ok(());

@@ -4,9 +4,10 @@ use super::log::{no_thread, thread_ended};
 use super::record::Snapshot;
 use super::snapshot;
 use crate::batch::BatchId;
-use crate::disk::Disk;
+use crate::disk::{Disk, parent};
 use crate::error::Result;
 use crate::operator::StateDelta;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
@@ -40,6 +41,7 @@ enum Worker {
     Inline {
         home: Home,
         answer: Option<Result<Snapshot>>,
+        to_remove: VecDeque<PathBuf>,
     },
     /// On a thread.
     Thread {
@@ -63,22 +65,31 @@ impl Home {
         snapshot::write(self.disk.as_ref(), &self.directory, name, &job.state)
     }
 
-    /// Files that cannot be removed are tried again when the checkpoint is opened.
-    pub(super) fn remove(&self, paths: &[PathBuf]) {
-        for path in paths {
-            if let Err(error) = self.disk.remove(path) {
-                tracing::warn!(%error, "a file of the checkpoint that is not needed any more stays");
+    /// Removes files one after the other, durably, so that what is left is a log without holes wherever this ends. What cannot
+    /// be removed now stays in the queue, and so does everything behind it.
+    pub(super) fn remove(&self, queue: &mut VecDeque<PathBuf>) {
+        while let Some(path) = queue.front() {
+            let removed = self
+                .disk
+                .remove(path)
+                .and_then(|()| self.disk.sync_directory(parent(path)));
+            if let Err(error) = removed {
+                tracing::warn!(%error, "files of the checkpoint that are not needed any more stay");
+                return;
             }
+            queue.pop_front();
         }
     }
 }
 
 impl Keeper {
     pub(super) fn inline(home: Home) -> Keeper {
-        let answer = None;
-        let worker = Worker::Inline { home, answer };
         Keeper {
-            worker,
+            worker: Worker::Inline {
+                home,
+                answer: None,
+                to_remove: VecDeque::new(),
+            },
             is_writing: false,
         }
     }
@@ -89,9 +100,13 @@ impl Keeper {
         let thread = std::thread::Builder::new()
             .name("tidemill-keeper".to_owned())
             .spawn(move || {
+                let mut to_remove = VecDeque::new();
                 for job in inbox {
                     match job {
-                        Job::Remove(paths) => home.remove(&paths),
+                        Job::Remove(paths) => {
+                            to_remove.extend(paths);
+                            home.remove(&mut to_remove);
+                        }
                         Job::Write(job) if outbox.send(home.write(&job)).is_err() => return,
                         Job::Write(_) => {}
                     }
@@ -116,7 +131,7 @@ impl Keeper {
     pub(super) fn write(&mut self, job: SnapshotJob) -> Result<()> {
         self.is_writing = true;
         match &mut self.worker {
-            Worker::Inline { home, answer } => *answer = Some(home.write(&job)),
+            Worker::Inline { home, answer, .. } => *answer = Some(home.write(&job)),
             Worker::Thread { requests, .. } => send(requests.as_ref(), Job::Write(job))?,
         }
         Ok(())
@@ -124,7 +139,12 @@ impl Keeper {
 
     pub(super) fn remove(&mut self, paths: Vec<PathBuf>) -> Result<()> {
         match &mut self.worker {
-            Worker::Inline { home, .. } => home.remove(&paths),
+            Worker::Inline {
+                home, to_remove, ..
+            } => {
+                to_remove.extend(paths);
+                home.remove(to_remove);
+            }
             Worker::Thread { requests, .. } => send(requests.as_ref(), Job::Remove(paths))?,
         }
         Ok(())

@@ -164,8 +164,8 @@ impl NewSegment<'_> {
 /// Who calls fdatasync.
 #[derive(Debug)]
 pub(super) enum Syncer {
-    /// Whoever starts it, at once: tests that count effects see them in order.
-    Inline(Option<Result<()>>),
+    /// Whoever waits for it: tests that count effects see them in order, each as late as it may be.
+    Inline(Option<Arc<dyn DiskFile>>),
     /// A thread of its own, so that the disk and the processor work at the same time.
     Thread {
         requests: Sender<Arc<dyn DiskFile>>,
@@ -197,7 +197,7 @@ impl Syncer {
 
     fn start(&mut self, file: &Arc<dyn DiskFile>) -> Result<()> {
         match self {
-            Syncer::Inline(answer) => *answer = Some(file.sync_data()),
+            Syncer::Inline(waiting) => *waiting = Some(Arc::clone(file)),
             Syncer::Thread { requests, .. } => {
                 requests
                     .send(Arc::clone(file))
@@ -209,7 +209,7 @@ impl Syncer {
 
     fn wait(&mut self) -> Result<()> {
         match self {
-            Syncer::Inline(answer) => answer.take().unwrap_or(Ok(())),
+            Syncer::Inline(waiting) => waiting.take().map_or(Ok(()), |file| file.sync_data()),
             Syncer::Thread { answers, .. } => answers.recv().map_err(|_| thread_ended())?,
         }
     }

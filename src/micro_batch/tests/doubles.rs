@@ -36,6 +36,8 @@ pub(crate) struct World {
     pub(crate) fault: Arc<Mutex<Option<Fault>>>,
     /// Where a query without a checkpoint starts; grows with each time it is asked.
     pub(crate) first: Arc<Mutex<u64>>,
+    /// How many batches are kept for replays.
+    pub(crate) retained: u64,
 }
 
 /// What a test makes go wrong in the plan.
@@ -57,6 +59,7 @@ impl World {
             forgotten: Arc::default(),
             fault: Arc::default(),
             first: Arc::default(),
+            retained: 1,
         }
     }
 
@@ -87,7 +90,7 @@ impl World {
         };
         settings.checkpoint.is_inline = true;
         settings.checkpoint.snapshot_batches = 2;
-        settings.checkpoint.min_batches_to_retain = 1;
+        settings.checkpoint.min_batches_to_retain = self.retained;
         let world = self.clone();
         ExecutionSpec {
             name: Some("sums".to_owned()),
@@ -209,6 +212,8 @@ impl Source for Numbers {
                 "{number} was never planned here"
             );
         }
+        let forgotten = self.world.forgotten.lock().unwrap().last().copied();
+        assert!(forgotten <= Some(from), "{from} was forgotten");
         let numbers = (from..until).map(|n| i64::try_from(n).unwrap());
         let rows = table(&["n"], vec![numbers.collect()]);
         Ok(Box::new(std::iter::once(Ok(Slice::ready(rows)))))

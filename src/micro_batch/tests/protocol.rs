@@ -1,16 +1,17 @@
 //! The protocol in calm: what is logged and synced when, which batch runs, and what a trigger means.
 
 use super::doubles::{Fault, SumPlan, World};
-use crate::batch::BatchId;
+use crate::batch::{BatchId, Timestamp};
 use crate::checkpoint::read_checkpoint;
-use crate::clock::Clock;
+use crate::clock::{Clock, StopSignal};
 use crate::disk::Effects;
 use crate::error::ErrorKind;
 use crate::micro_batch::{MicroBatchExecution, Triggered};
 use crate::progress::StreamingQueryProgress;
 use crate::trigger::Trigger;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 fn batch(triggered: Triggered) -> StreamingQueryProgress {
@@ -275,34 +276,55 @@ fn the_time_of_batches_does_not_go_back() {
     assert!(times.is_sorted(), "{times:?}");
 }
 
+/// A clock that jumps to whatever moment is waited for, and that lets every batch take some time.
+#[derive(Debug)]
+struct JumpingClock {
+    now: AtomicI64,
+    waited_for: Mutex<Vec<i64>>,
+}
+
+impl Clock for JumpingClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.now.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.now().0.unsigned_abs())
+    }
+
+    fn wait_until(&self, moment: Timestamp, _: &StopSignal) {
+        self.waited_for.lock().unwrap().push(moment.0);
+        self.now.fetch_max(moment.0, Ordering::SeqCst);
+    }
+}
+
 #[test]
-fn a_processing_time_trigger_waits_for_the_multiple_of_its_interval() {
+fn batches_start_at_multiples_of_the_interval_and_an_overrun_starts_the_next_at_once() {
     let world = World::new(Effects::calm());
     world.offer(100);
-    let spec = world.spec(Trigger::ProcessingTime(Duration::from_secs(10)));
-    let mut execution = MicroBatchExecution::open(&spec).unwrap();
-    let mut intervals = Vec::new();
-    let clock = Arc::clone(&world.clock);
-    std::thread::scope(|scope| {
-        let stop = spec.stop.clone();
-        scope.spawn(move || {
-            while !stop.is_set() {
-                clock.advance(Duration::from_millis(500));
-                std::thread::yield_now();
-            }
-        });
-        execution
-            .run(&mut |triggered: &Triggered| {
-                assert_ne!(*triggered, Triggered::Idle);
-                intervals.push(world.clock.now().0 / 10_000);
-                if intervals.len() == 3 {
-                    spec.stop.set();
-                }
-            })
-            .unwrap();
+    let clock = Arc::new(JumpingClock {
+        now: AtomicI64::new(3_000),
+        waited_for: Mutex::default(),
     });
-    assert!(
-        intervals[0] < intervals[1] && intervals[1] < intervals[2],
-        "{intervals:?}"
+    let mut spec = world.spec(Trigger::ProcessingTime(Duration::from_secs(10)));
+    spec.clock = Arc::clone(&clock) as Arc<dyn Clock>;
+    let mut execution = MicroBatchExecution::open(&spec).unwrap();
+    let mut durations = [4_000, 25_000, 1_000].into_iter();
+    let mut ends = Vec::new();
+    execution
+        .run(&mut |_: &Triggered| {
+            if let Some(duration) = durations.next() {
+                clock.now.fetch_add(duration, Ordering::SeqCst);
+            } else {
+                spec.stop.set();
+            }
+            ends.push(clock.now().0);
+        })
+        .unwrap();
+    // From 3 s to 7 s; from 10 s to 35 s, which is too long; at once, at 35 s; at 40 s.
+    assert_eq!(ends, [7_000, 35_000, 36_000, 40_000]);
+    assert_eq!(
+        clock.waited_for.lock().unwrap()[..3],
+        [10_000, 20_000, 40_000]
     );
 }

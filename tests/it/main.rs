@@ -1,0 +1,4 @@
+//! The integration tests, one binary: each module is about one promise to users.
+
+mod crash;
+mod kafka;
