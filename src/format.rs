@@ -3,7 +3,10 @@
 //! A decoder is given the columns that are asked for, reads bytes into them and nothing else, and treats a record it cannot
 //! read as its [`ParseMode`] says. It does no input or output of its own and knows neither files nor Kafka.
 
+pub mod csv;
 pub mod json;
+pub(crate) mod parquet;
+pub mod text;
 pub(crate) mod time;
 
 use crate::error::{Error, Result};
@@ -62,6 +65,15 @@ pub(crate) fn malformed_record(record: &[u8], why: &str) -> Error {
         "a record cannot be read: {why}; to read such records as null, set the option `mode` to `PERMISSIVE`. record=`{text}{more}`"
     ))
     .with_condition("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION")
+}
+
+/// The same error, with where it happened (`path=…`) after its message.
+pub(crate) fn with_place(error: &Error, place: &str) -> Error {
+    let mut placed = Error::new(error.kind(), format!("{}, {place}", error.message()));
+    if let Some(condition) = error.condition() {
+        placed = placed.with_condition(condition);
+    }
+    placed
 }
 
 /// Refuses an option that is known, given, and not at the only value that is supported.

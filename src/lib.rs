@@ -116,6 +116,7 @@ pub mod embedded_broker;
 pub mod error;
 pub mod hash;
 mod kafka;
+mod manifest;
 pub mod offset;
 pub mod table_format;
 pub mod types;

@@ -9,6 +9,7 @@
 //!
 //! Sources know nothing of state, of the write-ahead log or of the plan above them.
 
+pub mod file;
 pub mod kafka;
 pub mod memory;
 pub mod rate;

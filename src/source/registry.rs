@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::options::nearest;
 use crate::source::SourceFactory;
+use crate::source::file::FileSourceFactory;
 use crate::source::kafka::KafkaSourceFactory;
 use crate::source::rate::RateSourceFactory;
 use crate::source::rate_micro_batch::RateMicroBatchFactory;
@@ -16,9 +17,15 @@ type OpenSource =
 
 /// Every format that can be read, by name.
 const FORMATS: &[(&str, OpenSource)] = &[
+    ("csv", |schema, options| files("csv", schema, options)),
+    ("json", |schema, options| files("json", schema, options)),
     ("kafka", kafka),
+    ("parquet", |schema, options| {
+        files("parquet", schema, options)
+    }),
     ("rate", rate),
     ("rate-micro-batch", rate_micro_batch),
+    ("text", |schema, options| files("text", schema, options)),
 ];
 
 /// A source of `format` (without regard to case), with the columns the user declared, if any.
@@ -47,6 +54,15 @@ fn kafka(
     options: &BTreeMap<String, String>,
 ) -> Result<Arc<dyn SourceFactory>> {
     Ok(Arc::new(KafkaSourceFactory::new(schema, options)?))
+}
+
+fn files(
+    format: &str,
+    schema: Option<SchemaRef>,
+    options: &BTreeMap<String, String>,
+) -> Result<Arc<dyn SourceFactory>> {
+    let factory = FileSourceFactory::new(format, schema.as_ref(), options)?;
+    Ok(Arc::new(factory))
 }
 
 fn rate(

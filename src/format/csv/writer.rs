@@ -1,0 +1,196 @@
+//! Columns to CSV, as Spark's CSV sink writes them.
+//!
+//! A field is quoted where it must be: if it holds the separator, a quote, a line end, or starts with the comment character; quotes
+//! inside are escaped with a backslash. Null is nothing, the empty text is `""`. White space around a text is left out, unless the
+//! options say otherwise. Numbers are written as `CAST(… AS STRING)` writes them, timestamps like `2024-01-31T23:59:59.123Z`.
+
+use super::byte;
+use crate::batch::{BatchContext, Timestamp};
+use crate::cast::cast;
+use crate::error::{Error, Result};
+use crate::format::only;
+use crate::format::time::TimeFormats;
+use crate::options::Options;
+use crate::types;
+use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
+use arrow::datatypes::{DataType, Date32Type, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::record_batch::RecordBatch;
+use std::sync::Arc;
+
+/// How CSV is written.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one option of Spark's, and they are independent"
+)]
+#[derive(Debug, Clone)]
+pub(crate) struct CsvWriteOptions {
+    separator: u8,
+    quote: u8,
+    escape: u8,
+    header: bool,
+    quotes_all: bool,
+    null_value: String,
+    empty_value: String,
+    trims_start: bool,
+    trims_end: bool,
+    times: TimeFormats,
+}
+
+impl CsvWriteOptions {
+    /// Takes what it knows out of `options`; timestamps are written in `time_zone`, unless option `timeZone` says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, if a value is bad, or an option of Spark's is asked for that is not supported.
+    pub(crate) fn take(options: &mut Options, time_zone: &str) -> Result<CsvWriteOptions> {
+        only(options, "encoding", "UTF-8")?;
+        only(options, "locale", "en-US")?;
+        let separator = byte(options, "sep")?.flatten();
+        let delimiter = byte(options, "delimiter")?.flatten();
+        Ok(CsvWriteOptions {
+            separator: separator.or(delimiter).unwrap_or(b','),
+            quote: byte(options, "quote")?.flatten().unwrap_or(b'"'),
+            escape: byte(options, "escape")?.flatten().unwrap_or(b'\\'),
+            header: options.boolean("header", false)?,
+            quotes_all: options.boolean("quoteAll", false)?,
+            null_value: options.take("nullValue").unwrap_or_default(),
+            empty_value: options
+                .take("emptyValue")
+                .unwrap_or_else(|| "\"\"".to_owned()),
+            trims_start: options.boolean("ignoreLeadingWhiteSpace", true)?,
+            trims_end: options.boolean("ignoreTrailingWhiteSpace", true)?,
+            times: TimeFormats::take(options, time_zone)?,
+        })
+    }
+
+    /// Whether columns of these types can be written.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, naming the first that cannot.
+    pub(crate) fn check(schema: &SchemaRef) -> Result<()> {
+        let nested = schema.fields().iter().find(|field| {
+            !types::is_atomic(field.data_type()) || types::is_ansi_interval(field.data_type())
+        });
+        match nested {
+            None => Ok(()),
+            Some(field) => Err(Error::invalid(format!(
+                "CSV cannot hold a column of this type. column=`{}`, type=`{}`",
+                field.name(),
+                types::sql_name(field.data_type())
+            ))
+            .with_condition("UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE")),
+        }
+    }
+
+    /// Rows as the text of a whole file.
+    ///
+    /// # Errors
+    ///
+    /// As [`CsvWriteOptions::check`].
+    pub(crate) fn write(&self, schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Vec<u8>> {
+        CsvWriteOptions::check(schema)?;
+        let mut text = Vec::new();
+        if self.header {
+            for (index, field) in schema.fields().iter().enumerate() {
+                self.separate(index, &mut text);
+                self.write_field(Some(field.name()), &mut text);
+            }
+            text.push(b'\n');
+        }
+        for batch in batches {
+            let columns = batch.columns().iter().map(|column| self.texts(column));
+            let columns = columns.collect::<Result<Vec<_>>>()?;
+            for row in 0..batch.num_rows() {
+                for (index, column) in columns.iter().enumerate() {
+                    self.separate(index, &mut text);
+                    let column = column.as_string::<i32>();
+                    let value = column.is_valid(row).then(|| column.value(row));
+                    self.write_field(value, &mut text);
+                }
+                text.push(b'\n');
+            }
+        }
+        Ok(text)
+    }
+
+    fn separate(&self, index: usize, into: &mut Vec<u8>) {
+        if index > 0 {
+            into.push(self.separator);
+        }
+    }
+
+    /// Every value of a column as text.
+    fn texts(&self, column: &ArrayRef) -> Result<ArrayRef> {
+        let times = &self.times;
+        let mut texts = StringBuilder::with_capacity(column.len(), column.len() * 16);
+        let mut text = String::new();
+        let mut each = |value: Option<&dyn Fn(&mut String)>| {
+            text.clear();
+            match value {
+                Some(write) => {
+                    write(&mut text);
+                    texts.append_value(&text);
+                }
+                None => texts.append_null(),
+            }
+        };
+        match column.data_type() {
+            DataType::Date32 => {
+                for days in column.as_primitive::<Date32Type>() {
+                    let write = |out: &mut String| times.write_date(days.unwrap_or(0), out);
+                    each(days.is_some().then_some(&write));
+                }
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+                for micros in column.as_primitive::<TimestampMicrosecondType>() {
+                    let value = micros.unwrap_or(0);
+                    let write = |out: &mut String| match zone {
+                        Some(_) => times.write_timestamp(value, out),
+                        None => times.write_timestamp_ntz(value, out),
+                    };
+                    each(micros.is_some().then_some(&write));
+                }
+            }
+            _ => {
+                let context = BatchContext::one_shot(Timestamp(0), "UTC");
+                return cast(column, &DataType::Utf8, false, &context);
+            }
+        }
+        Ok(Arc::new(texts.finish()))
+    }
+
+    /// Appends a field.
+    fn write_field(&self, value: Option<&str>, into: &mut Vec<u8>) {
+        let Some(value) = value else {
+            into.extend_from_slice(self.null_value.as_bytes());
+            return;
+        };
+        if value.is_empty() {
+            into.extend_from_slice(self.empty_value.as_bytes());
+            return;
+        }
+        let mut text = value;
+        if self.trims_start {
+            text = text.trim_start_matches(|letter: char| letter <= ' ');
+        }
+        if self.trims_end {
+            text = text.trim_end_matches(|letter: char| letter <= ' ');
+        }
+        let needs_quotes = |byte: u8| {
+            byte == self.separator || byte == self.quote || byte == b'\n' || byte == b'\r'
+        };
+        if !self.quotes_all && !text.bytes().any(needs_quotes) {
+            into.extend_from_slice(text.as_bytes());
+            return;
+        }
+        into.push(self.quote);
+        for byte in text.bytes() {
+            if byte == self.quote || (byte == self.escape && self.escape != self.quote) {
+                into.push(self.escape);
+            }
+            into.push(byte);
+        }
+        into.push(self.quote);
+    }
+}

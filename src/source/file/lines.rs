@@ -1,0 +1,216 @@
+//! Cutting a file into slices at line ends, so that they can be decoded in parallel.
+//!
+//! A file is read once, from its start to the size it was listed with, on the thread that pulls the slices. A slice ends behind
+//! the last line end within about [`SLICE_BYTES`]; what is behind it begins the next one. Files that end in `.gz` are unpacked.
+
+use super::listing::ListedFile;
+use crate::disk::file_error;
+use crate::error::{Error, Result};
+use flate2::read::MultiGzDecoder;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// About how large a slice is: some thousand records, and small enough that several are in flight.
+const SLICE_BYTES: usize = 1 << 20;
+
+/// How long a line may be, and a file that is read as one record.
+const LINE_BYTES_MAX: usize = 256 << 20;
+
+/// What marks UTF-8 at the start of a file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Endings of packed files that cannot be unpacked.
+const UNSUPPORTED: [&str; 7] = ["bz2", "zst", "zstd", "lz4", "snappy", "deflate", "xz"];
+
+/// A piece of a file.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) bytes: Vec<u8>,
+    /// Whether it is the first of its file.
+    pub(super) is_first: bool,
+}
+
+/// The pieces of a file, in order.
+pub(super) struct Pieces {
+    file: ListedFile,
+    reader: Option<Box<dyn Read + Send>>,
+    /// What was read behind the last line end.
+    rest: Vec<u8>,
+    is_first: bool,
+    /// Whether the file is one piece.
+    is_whole: bool,
+}
+
+impl Pieces {
+    /// Opens a file; with `is_whole` it is not cut.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, if it is packed in a way that is not supported or cannot be opened.
+    pub(super) fn open(file: &ListedFile, is_whole: bool) -> Result<Pieces> {
+        let opened = File::open(&file.path)
+            .map_err(|cause| file_error("open the file", &file.path, cause))?;
+        // A file that has grown since it was listed is read as far as it was.
+        let bytes = opened.take(file.size);
+        let reader: Box<dyn Read + Send> = match extension(&file.path).as_deref() {
+            Some("gz") => Box::new(MultiGzDecoder::new(std::io::BufReader::new(bytes))),
+            Some(other) if UNSUPPORTED.contains(&other) => {
+                return Err(Error::unsupported(format!(
+                    "reading a file packed as .{other} (path=`{}`); unpack it, or pack it as .gz: this",
+                    file.path.display()
+                )));
+            }
+            _ => Box::new(bytes),
+        };
+        Ok(Pieces {
+            file: file.clone(),
+            reader: Some(reader),
+            rest: Vec::new(),
+            is_first: true,
+            is_whole,
+        })
+    }
+
+    /// The next piece; `None` at the end.
+    fn read(&mut self) -> Result<Option<Piece>> {
+        let mut bytes = std::mem::take(&mut self.rest);
+        while let Some(reader) = &mut self.reader {
+            let before = bytes.len();
+            let wanted = SLICE_BYTES as u64;
+            let read = reader.take(wanted).read_to_end(&mut bytes);
+            read.map_err(|cause| file_error("read the file", &self.file.path, cause))?;
+            let added = bytes.get(before..).unwrap_or_default();
+            if added.len() < SLICE_BYTES {
+                self.reader = None;
+            } else if !self.is_whole
+                && let Some(end) = memchr::memrchr(b'\n', added)
+            {
+                self.rest = bytes.split_off(before + end + 1);
+                break;
+            } else if bytes.len() > LINE_BYTES_MAX {
+                return Err(self.too_long());
+            }
+        }
+        if self.is_first && bytes.starts_with(BYTE_ORDER_MARK) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
+        }
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let is_first = std::mem::replace(&mut self.is_first, false);
+        Ok(Some(Piece { bytes, is_first }))
+    }
+
+    fn too_long(&self) -> Error {
+        let what = if self.is_whole {
+            "file"
+        } else {
+            "line of the file"
+        };
+        Error::data(format!(
+            "a {what} is too long to be read as one. bytes_max=`{LINE_BYTES_MAX}`, path=`{}`",
+            self.file.path.display()
+        ))
+    }
+}
+
+impl Iterator for Pieces {
+    type Item = Result<Piece>;
+
+    fn next(&mut self) -> Option<Result<Piece>> {
+        let piece = self.read().transpose();
+        if let Some(Err(_)) = piece {
+            // Nothing is read behind an error.
+            self.reader = None;
+            self.rest.clear();
+        }
+        piece
+    }
+}
+
+fn extension(path: &Path) -> Option<String> {
+    let extension = path.extension()?.to_string_lossy();
+    Some(extension.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
+    use std::path::PathBuf;
+
+    fn pieces(name: &str, bytes: &[u8], is_whole: bool) -> Vec<Piece> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        File::create(&path).unwrap().write_all(bytes).unwrap();
+        let file = ListedFile {
+            path,
+            size: bytes.len() as u64,
+            modified_ms: 0,
+        };
+        let pieces = Pieces::open(&file, is_whole).unwrap();
+        pieces.collect::<Result<_>>().unwrap()
+    }
+
+    fn lines(count: usize) -> Vec<u8> {
+        (0..count)
+            .flat_map(|number| format!("line number {number}\n").into_bytes())
+            .collect()
+    }
+
+    #[test]
+    fn pieces_end_at_line_ends_and_make_up_the_file() {
+        let text = lines(150_000);
+        let cut = pieces("a.json", &text, false);
+        assert!(cut.len() > 1);
+        assert!(cut.iter().all(|piece| piece.bytes.ends_with(b"\n")));
+        assert!(
+            cut.iter()
+                .enumerate()
+                .all(|(at, piece)| piece.is_first == (at == 0))
+        );
+        let joined: Vec<u8> = cut.into_iter().flat_map(|piece| piece.bytes).collect();
+        assert_eq!(joined, text);
+    }
+
+    #[test]
+    fn a_long_line_stays_whole_and_the_last_needs_no_end() {
+        let mut text = vec![b'x'; 3 * SLICE_BYTES];
+        text.extend_from_slice(b"\nlast");
+        let cut = pieces("a.json", &text, false);
+        let joined: Vec<u8> = cut.iter().flat_map(|piece| piece.bytes.clone()).collect();
+        assert_eq!(joined, text);
+        assert!(cut[0].bytes.len() > 3 * SLICE_BYTES);
+        assert_eq!(pieces("a.json", &text, true).len(), 1);
+    }
+
+    #[test]
+    fn packed_files_are_unpacked_and_empty_ones_give_nothing() {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+        packer.write_all(&lines(100_000)).unwrap();
+        let cut = pieces("a.json.gz", &packer.finish().unwrap(), false);
+        let joined: Vec<u8> = cut.into_iter().flat_map(|piece| piece.bytes).collect();
+        assert_eq!(joined, lines(100_000));
+        assert!(pieces("a.json", b"", false).is_empty());
+        assert_eq!(pieces("a.json", b"\xef\xbb\xbfx", false)[0].bytes, b"x");
+    }
+
+    #[test]
+    fn other_packings_are_refused_by_name() {
+        let file = ListedFile {
+            path: PathBuf::from("/dev/null/../x.zst"),
+            size: 0,
+            modified_ms: 0,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.zst");
+        File::create(&path).unwrap();
+        let error = Pieces::open(&ListedFile { path, ..file }, false)
+            .err()
+            .unwrap();
+        assert!(error.to_string().contains(".zst"), "{error}");
+    }
+}
