@@ -18,6 +18,7 @@ use arrow::datatypes::{
     TimeUnit, TimestampMicrosecondType,
 };
 use arrow::record_batch::RecordBatch;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -38,18 +39,40 @@ impl RowDigest {
     ///
     /// `Invalid` if a column has a type that Spark has not.
     pub fn of(batches: &[RecordBatch]) -> Result<RowDigest> {
-        let mut digest = RowDigest::default();
-        for batch in batches {
-            digest.rows += batch.num_rows() as u64;
-            let mut hashes = vec![0; batch.num_rows()];
-            for column in batch.columns() {
-                hash_column(column, &mut hashes)?;
-            }
-            let sum: u128 = hashes.into_iter().map(u128::from).sum();
-            digest.digest = digest.digest.wrapping_add(sum);
-        }
-        Ok(digest)
+        let pieces: Vec<RecordBatch> = batches.iter().flat_map(pieces).collect();
+        let digest = match pieces.as_slice() {
+            [] => 0,
+            [piece] => digest(piece)?,
+            pieces => pieces
+                .par_iter()
+                .map(digest)
+                .try_reduce(|| 0, |left, right| Ok(left.wrapping_add(right)))?,
+        };
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        Ok(RowDigest {
+            rows: rows as u64,
+            digest,
+        })
     }
+}
+
+/// How many rows one task hashes.
+const ROWS_PER_TASK: usize = 32 * 1024;
+
+/// A record batch in pieces for one task each.
+fn pieces(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> {
+    let rows = batch.num_rows();
+    let starts = (0..rows).step_by(ROWS_PER_TASK);
+    starts.map(move |start| batch.slice(start, ROWS_PER_TASK.min(rows - start)))
+}
+
+/// The sum of the hashes of the rows.
+fn digest(batch: &RecordBatch) -> Result<u128> {
+    let mut hashes = vec![0; batch.num_rows()];
+    for column in batch.columns() {
+        hash_column(column, &mut hashes)?;
+    }
+    Ok(hashes.into_iter().map(u128::from).sum())
 }
 
 /// Takes each row's hash on by the value of `column`.

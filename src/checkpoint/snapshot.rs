@@ -38,9 +38,9 @@ pub(super) fn write(
         let folder = format!("{STATE_DIRECTORY}/{}", file_name(id));
         disk.create_directory(&directory.join(&folder))?;
         let mut files = Vec::with_capacity(delta.tables.len());
-        for (name, table) in &delta.tables {
+        for (number, (name, table)) in delta.tables.iter().enumerate() {
             let path = format!(
-                "{folder}/{:020}-{}-{unique}.arrow",
+                "{folder}/{:020}-{}-{number}-{unique}.arrow",
                 batch.0,
                 file_name(name)
             );

@@ -117,7 +117,11 @@ impl SourceFactory for KafkaSourceFactory {
                     .fields()
                     .iter()
                     .map(|field| {
-                        format!("{} {}", field.name(), types::simple_string(field.data_type()))
+                        format!(
+                            "{} {}",
+                            field.name(),
+                            types::simple_string(field.data_type())
+                        )
                     })
                     .collect();
                 format!(" into {}", columns.join(", "))
