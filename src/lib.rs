@@ -120,6 +120,7 @@ mod manifest;
 pub mod offset;
 pub mod table_format;
 pub mod types;
+mod uuid_text;
 // The binary's.
 pub mod cli;
 

@@ -18,8 +18,10 @@ use uuid::Uuid;
 #[serde(rename_all = "camelCase")]
 pub struct StreamingQueryProgress {
     /// The query's id: the same in every run on one checkpoint.
+    #[serde(with = "crate::uuid_text")]
     pub id: Uuid,
     /// This run's id.
+    #[serde(with = "crate::uuid_text")]
     pub run_id: Uuid,
     /// The query's name, if it has one.
     pub name: Option<String>,

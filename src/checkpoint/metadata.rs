@@ -21,6 +21,7 @@ pub struct Metadata {
     /// The version of the directory's layout.
     pub format: u32,
     /// The query's id: the same in every run.
+    #[serde(with = "crate::uuid_text")]
     pub query_id: Uuid,
     /// The hash that puts state keys into groups.
     pub hash: String,

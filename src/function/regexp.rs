@@ -4,6 +4,7 @@
 //! an empty match the search goes on one character further, and an empty match may follow directly behind another
 //! match.
 
+mod backtracking;
 mod extract;
 mod like;
 mod pattern;

@@ -33,8 +33,10 @@ pub trait QueryListener: Send + Sync + Debug {
 #[serde(rename_all = "camelCase")]
 pub struct QueryStarted {
     /// The query's id.
+    #[serde(with = "crate::uuid_text")]
     pub id: Uuid,
     /// This run's id.
+    #[serde(with = "crate::uuid_text")]
     pub run_id: Uuid,
     /// The query's name, if it has one.
     pub name: Option<String>,
@@ -47,8 +49,10 @@ pub struct QueryStarted {
 #[serde(rename_all = "camelCase")]
 pub struct QueryIdle {
     /// The query's id.
+    #[serde(with = "crate::uuid_text")]
     pub id: Uuid,
     /// This run's id.
+    #[serde(with = "crate::uuid_text")]
     pub run_id: Uuid,
     /// When, ISO 8601 in UTC.
     pub timestamp: String,
@@ -59,8 +63,10 @@ pub struct QueryIdle {
 #[serde(rename_all = "camelCase")]
 pub struct QueryTerminated {
     /// The query's id.
+    #[serde(with = "crate::uuid_text")]
     pub id: Uuid,
     /// This run's id.
+    #[serde(with = "crate::uuid_text")]
     pub run_id: Uuid,
     /// The error that ended it, if one did.
     pub exception: Option<String>,

@@ -41,7 +41,7 @@ impl Hasher for Xxh64 {
     }
 
     fn bytes(&self, value: &[u8], seed: i64) -> i64 {
-        xxhash_rust::xxh64::xxh64(value, seed.cast_unsigned()).cast_signed()
+        twox_hash::XxHash64::oneshot(seed.cast_unsigned(), value).cast_signed()
     }
 }
 

@@ -1,8 +1,9 @@
 //! A compiled pattern and the search for it.
 //!
-//! Two engines: `regex`, in linear time, for almost everything; `fancy-regex`, which backtracks as Java does, for patterns that look
-//! around or back, and for texts that end in a line break, before which Java's `$` matches too.
+//! Two engines: `regex`, in linear time, for almost everything; one that backtracks as Java does ([`super::backtracking`]), for patterns
+//! that look around or back, and for texts that end in a line break, before which Java's `$` matches too.
 
+use super::backtracking::{Cause, Engine};
 use super::translate::{Translated, translate};
 use crate::error::{Error, Result};
 use std::cell::RefCell;
@@ -21,7 +22,7 @@ pub(crate) struct Pattern {
     /// `None` if only the other engine can do it.
     linear: Option<regex::Regex>,
     /// Compiled at its first use.
-    backtracking: OnceLock<Option<fancy_regex::Regex>>,
+    backtracking: OnceLock<Option<Engine>>,
     translated: Translated,
     source: String,
     groups: usize,
@@ -72,14 +73,19 @@ impl Pattern {
             source: source.to_owned(),
         };
         if pattern.linear.is_none() && pattern.backtracking().is_none() {
-            return Err("it is not a valid regular expression".to_owned());
+            let why = if cfg!(feature = "backtracking-regex") {
+                "it is not a valid regular expression"
+            } else {
+                "it looks around or back, or at line ends, which needs the feature backtracking-regex"
+            };
+            return Err(why.to_owned());
         }
         Ok(pattern)
     }
 
-    fn backtracking(&self) -> Option<&fancy_regex::Regex> {
+    fn backtracking(&self) -> Option<&Engine> {
         self.backtracking
-            .get_or_init(|| fancy_regex::Regex::new(&self.translated.backtracking).ok())
+            .get_or_init(|| Engine::new(&self.translated.backtracking))
             .as_ref()
     }
 
@@ -106,7 +112,7 @@ impl Pattern {
         self.linear.as_ref()
     }
 
-    fn backtracking_or_error(&self) -> Result<&fancy_regex::Regex> {
+    fn backtracking_or_error(&self) -> Result<&Engine> {
         self.backtracking().ok_or_else(|| {
             Error::data(format!(
                 "the pattern cannot be used on a text that ends in a line break. pattern=`{}`",
@@ -135,9 +141,8 @@ impl Pattern {
                 .map(|found| (found.start(), found.end()))),
             None => Ok(self
                 .backtracking_or_error()?
-                .find_from_pos(text, start)
-                .map_err(|cause| self.gave_up(cause))?
-                .map(|found| (found.start(), found.end()))),
+                .find_at(text, start)
+                .map_err(|cause| self.gave_up(cause))?),
         }
     }
 
@@ -161,17 +166,8 @@ impl Pattern {
             }
             None => Ok(self
                 .backtracking_or_error()?
-                .captures_from_pos(text, start)
-                .map_err(|cause| self.gave_up(cause))?
-                .map(|captures| {
-                    (0..captures.len())
-                        .map(|group| {
-                            captures
-                                .get(group)
-                                .map(|found| (found.start(), found.end()))
-                        })
-                        .collect()
-                })),
+                .captures_at(text, start)
+                .map_err(|cause| self.gave_up(cause))?),
         }
     }
 
@@ -194,7 +190,7 @@ impl Pattern {
         Ok(())
     }
 
-    fn gave_up(&self, cause: fancy_regex::Error) -> Error {
+    fn gave_up(&self, cause: Cause) -> Error {
         Error::data(format!(
             "the search for a pattern took too many steps. pattern=`{}`",
             self.source
