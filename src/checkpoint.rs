@@ -89,6 +89,7 @@ struct Owner {
     /// One more than the owner's before.
     epoch: u64,
     /// The run of the query.
+    #[serde(with = "crate::uuid_text")]
     run_id: Uuid,
     /// Its process.
     pid: u32,

@@ -215,7 +215,6 @@ fn structure(inputs: &[Expr], function: &StructFunction, whole: &Expr) -> Result
             }
             other => Ast::new(AstKind::Field(Box::new(other), name.to_string())),
         }),
-        StructFunction::JsonEncode => Ok(Ast::call("to_json", vec![to_ast(input)?])),
         _ => Err(refuse(whole, "")),
     }
 }
