@@ -85,6 +85,7 @@ pub struct Opener {
 
 /// The words in the lock file.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Owner {
     /// One more than the owner's before.
     epoch: u64,

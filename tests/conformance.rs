@@ -1,9 +1,13 @@
 //! Every case as a test of its own: those recorded from Apache Spark (beside the project, or where `TIDEMILL_SHARED` says) and those in
-//! `queries/`. Each runs with one and with four state partitions.
+//! `queries/`. Each runs with one and with four state partitions. A case in `refused.txt` needs what is still to come: it must be refused by
+//! name, and must leave the list as soon as it passes.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::{Path, PathBuf};
 use tidemill::case::{Case, CaseOptions, Outcome, run};
+
+/// Names of recorded cases that are refused by name.
+const REFUSED: &str = include_str!("refused.txt");
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -51,8 +55,11 @@ fn trial(file: &Path, state_partitions: usize) -> Trial {
             state_partitions,
             directory: directory.path().to_owned(),
         };
+        let is_refused = REFUSED.lines().any(|line| line == case.name);
         match run(&case, &options).0 {
+            Outcome::Passed if is_refused => Err(Failed::from("it passes: take it off the list")),
             Outcome::Passed => Ok(()),
+            Outcome::Failed(text) if is_refused && text.contains("not supported") => Ok(()),
             Outcome::Failed(difference) => Err(Failed::from(difference)),
         }
     })

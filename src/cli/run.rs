@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Ended> {
         match output {
             ScriptOutput::Table(schema, rows) => print_rows(schema, rows, ResultFormat::Table)?,
             ScriptOutput::Flow(flow) => {
-                let flow = flagged(flow, arguments, wanted)?;
+                let flow = flagged(flow, arguments, (wanted, &session))?;
                 queries.push(
                     flow.start(&session)
                         .map_err(|error| error.with_sql(&text))?,
@@ -78,7 +78,11 @@ pub(super) fn is_wanted(wanted: &[String], name: Option<&str>) -> bool {
 }
 
 /// The flow with what the command line says of trigger and checkpoint; it wins over the file.
-fn flagged(flow: &Flow, arguments: &RunArguments, queries: usize) -> Result<Flow> {
+fn flagged(
+    flow: &Flow,
+    arguments: &RunArguments,
+    (queries, session): (usize, &Session),
+) -> Result<Flow> {
     let mut flow = flow.clone();
     if arguments.available_now || arguments.batch_interval.is_some() {
         flow.trigger = trigger(arguments)?;
@@ -94,7 +98,7 @@ fn flagged(flow: &Flow, arguments: &RunArguments, queries: usize) -> Result<Flow
             checkpoint.clone()
         };
         flow.checkpoint_location = Some(own);
-    } else if flow.checkpoint_location.is_none() {
+    } else if flow.checkpoint_location.is_none() && session.settings().checkpoint_root.is_none() {
         flow.checkpoint_location = Some(PathBuf::from("checkpoints").join(&name));
     }
     Ok(flow)

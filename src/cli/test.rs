@@ -3,7 +3,7 @@
 use super::Ended;
 use super::arguments::TestArguments;
 use super::output::{print, read_file};
-use crate::case::{Case, CaseOptions, Outcome};
+use crate::case::{Case, CaseOptions, Example, ExampleOutcome, Outcome};
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::Write;
@@ -74,10 +74,7 @@ fn run_file(file: &Path, arguments: &TestArguments, options: &CaseOptions) -> Re
         .extension()
         .is_some_and(|extension| extension == "jsonl")
     {
-        return Err(Error::unsupported(format!(
-            "a file with a case a line. path=`{}`",
-            file.display()
-        )));
+        return run_examples(&text, arguments);
     }
     let mut case = match Case::parse(&text) {
         Ok(case) => case,
@@ -115,6 +112,39 @@ fn run_file(file: &Path, arguments: &TestArguments, options: &CaseOptions) -> Re
         );
     }
     report(&case.name, outcome, arguments)
+}
+
+/// A file with an example of a function a line.
+fn run_examples(text: &str, arguments: &TestArguments) -> Result<Vec<Outcome>> {
+    let mut outcomes = Vec::new();
+    for (number, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
+        let example: Example = serde_json::from_str(line).map_err(|error| {
+            Error::invalid(format!("not an example. line=`{}`", number + 1)).with_source(error)
+        })?;
+        if arguments
+            .filter
+            .as_ref()
+            .is_some_and(|filter| !example.function.contains(filter))
+        {
+            continue;
+        }
+        let outcome = match example.run() {
+            ExampleOutcome::Exact => Outcome::Passed,
+            ExampleOutcome::OtherSchema(text)
+            | ExampleOutcome::Wrong(text)
+            | ExampleOutcome::Refused(text) => Outcome::Failed(text),
+        };
+        outcomes.extend(report(
+            &format!("{}: {}", example.function, example.sql),
+            outcome,
+            arguments,
+        )?);
+    }
+    Ok(outcomes)
 }
 
 fn report(name: &str, outcome: Outcome, arguments: &TestArguments) -> Result<Vec<Outcome>> {

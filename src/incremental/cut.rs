@@ -206,6 +206,14 @@ impl Cut<'_> {
             } => {
                 let name = name.clone().unwrap_or_else(|| factory.identity());
                 let known = self.sources.iter().position(|source| source.name == name);
+                if let Some(known) = known.and_then(|known| self.sources.get(known))
+                    && known.factory.identity() != factory.identity()
+                {
+                    return Err(Error::invalid(format!(
+                        "two sources have the same name, give each an IDENTIFIED BY of its own. name=`{}`",
+                        known.name
+                    )));
+                }
                 let source = known.unwrap_or_else(|| {
                     self.sources.push(PlanSource {
                         name,
