@@ -9,6 +9,9 @@
 //! {"files":1,"crc32c":305419896}
 //! ```
 //!
+//! Beside them `owner.json` names the query that writes the folder (`{"format":…,"version":1,"query":"<id>"}`): it is written before
+//! the first file, and a folder has one owner for ever.
+//!
 //! The checksum covers every line before the last. A batch is committed by its segment of level 0; a batch without files has
 //! none. Ten segments of one level become one of the next, so that there are never more than ten of each, and a file's line is
 //! rewritten once for each power of ten. A reader takes, from the lowest batch on, the segment that reaches furthest: what a
@@ -22,6 +25,9 @@ use std::path::{Path, PathBuf};
 
 /// The folder's folder that the manifest lives in. Readers of files pass over names that start with `_`.
 pub(crate) const DIRECTORY: &str = "_tidemill";
+
+/// Names the query that writes the folder.
+const OWNER: &str = "owner.json";
 
 /// How many segments of a level become one of the next.
 const MERGE: usize = 10;
@@ -60,6 +66,14 @@ struct Header {
 struct Trailer {
     files: usize,
     crc32c: u32,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Owner {
+    format: String,
+    version: u32,
+    query: String,
 }
 
 /// A segment by its name.
@@ -110,7 +124,7 @@ impl Manifest {
         let directory = folder.join(DIRECTORY);
         let mut found = Vec::new();
         for name in disk.list(&directory)? {
-            if is_temporary(&name) {
+            if is_temporary(&name) || name == OWNER {
                 continue;
             }
             found.push(Segment::parse(&name).ok_or_else(|| {
@@ -138,6 +152,54 @@ impl Manifest {
             }
         }
         Ok(manifest)
+    }
+
+    /// Makes `query` the owner of a folder that has none; whether it was the owner before.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict`, if it has another owner.
+    pub(crate) fn claim(disk: &dyn Disk, folder: &Path, query: &str) -> Result<bool> {
+        let directory = folder.join(DIRECTORY);
+        let path = directory.join(OWNER);
+        if !disk.exists(&path)? {
+            disk.create_directory(&directory)?;
+            let owner = Owner {
+                format: FORMAT.to_owned(),
+                version: VERSION,
+                query: query.to_owned(),
+            };
+            let mut text = Vec::new();
+            append_line(&mut text, &owner)?;
+            write_whole(disk, &path, &text)?;
+            return Ok(false);
+        }
+        // The name may stand there without being durable yet.
+        disk.sync_directory(&directory)?;
+        let bytes = disk.read(&path)?;
+        let owner: Owner = serde_json::from_slice(&bytes).map_err(|cause| {
+            corrupt("the owner of the folder cannot be read", &path).with_source(cause)
+        })?;
+        if owner.query == query {
+            return Ok(true);
+        }
+        Err(Error::new(
+            ErrorKind::Conflict,
+            format!(
+                "the folder holds the rows of another query; give this query a folder of its own, or the checkpoint it had. owner=`{}`, query=`{query}`, path=`{}`",
+                owner.query,
+                folder.display()
+            ),
+        ))
+    }
+
+    /// Makes durable what is there: a batch that stands here may have been named without that.
+    ///
+    /// # Errors
+    ///
+    /// Those of the disk.
+    pub(crate) fn sync(&self, disk: &dyn Disk) -> Result<()> {
+        disk.sync_directory(&self.directory)
     }
 
     /// The last batch that has files here.
@@ -389,5 +451,16 @@ mod tests {
             error.to_string().contains("0-00000000000000000000"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_folder_has_one_owner() {
+        let disk = SimulatedDisk::new(Effects::calm());
+        let folder = Path::new("/out");
+        assert!(!Manifest::claim(&disk, folder, "q1").unwrap());
+        assert!(Manifest::claim(&disk, folder, "q1").unwrap());
+        let error = Manifest::claim(&disk, folder, "q2").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+        assert!(error.to_string().contains("owner=`q1`"), "{error}");
     }
 }

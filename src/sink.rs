@@ -7,6 +7,7 @@
 //! 3. When it returns, the rows are as durable as the sink makes them. Only then is the batch committed.
 
 pub mod console;
+pub mod file;
 pub mod foreach_batch;
 pub mod kafka;
 pub mod memory;
@@ -96,6 +97,12 @@ pub trait Sink: Send {
 
     /// What is promised when a batch comes again.
     fn guarantee(&self) -> Guarantee;
+
+    /// Which query hands over the rows: an id that is the same in every run on one checkpoint. Called once, before
+    /// [`Sink::start`]. A sink that keeps something outside can tell by it that this belongs to another query.
+    fn identify(&mut self, query: &str) {
+        let _ = query;
+    }
 
     /// Looks once, before the first batch, whether rows of these columns in this mode can be taken; creates what must exist.
     /// `last_committed` is the last batch the query has committed, `None` for a new query.

@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::options::{Options, nearest};
 use crate::sink::SinkFactory;
 use crate::sink::console::ConsoleSink;
+use crate::sink::file::FileSinkFactory;
 use crate::sink::kafka::KafkaSinkFactory;
 use crate::sink::noop::NoopSink;
 use std::collections::BTreeMap;
@@ -13,7 +14,17 @@ use std::sync::Arc;
 type OpenSink = fn(&BTreeMap<String, String>, &[String]) -> Result<Arc<dyn SinkFactory>>;
 
 /// Every format that can be written, by name.
-const FORMATS: &[(&str, OpenSink)] = &[("console", console), ("kafka", kafka), ("noop", noop)];
+const FORMATS: &[(&str, OpenSink)] = &[
+    ("console", console),
+    ("csv", |options, columns| files("csv", options, columns)),
+    ("json", |options, columns| files("json", options, columns)),
+    ("kafka", kafka),
+    ("noop", noop),
+    ("parquet", |options, columns| {
+        files("parquet", options, columns)
+    }),
+    ("text", |options, columns| files("text", options, columns)),
+];
 
 /// A sink of `format` (without regard to case) whose rows are partitioned by these columns (files only).
 ///
@@ -62,6 +73,15 @@ fn kafka(
 ) -> Result<Arc<dyn SinkFactory>> {
     refuse_partitions("kafka", partition_by)?;
     Ok(Arc::new(KafkaSinkFactory::new(options)?))
+}
+
+fn files(
+    format: &str,
+    options: &BTreeMap<String, String>,
+    partition_by: &[String],
+) -> Result<Arc<dyn SinkFactory>> {
+    let factory = FileSinkFactory::new(format, options, partition_by)?;
+    Ok(Arc::new(factory))
 }
 
 fn console(
