@@ -8,9 +8,9 @@ use crate::manifest::Manifest;
 use crate::sink::{OutputMode, Sink, SinkBatch, SinkFactory};
 use crate::source::SourceFactory;
 use crate::source::file::FileSourceFactory;
+use crate::table_format::TableFormat;
 use arrow::array::{ArrayRef, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
-use arrow::util::pretty::pretty_format_batches;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,9 +56,16 @@ fn add(sink: &mut dyn Sink, id: u64) -> Result<()> {
 fn seen(path: &Path, format: &str, schema: Option<&str>) -> Vec<String> {
     let schema = schema.map(|schema| Arc::new(crate::types::parse_ddl_schema(schema).unwrap()));
     let source = FileSourceFactory::new(format, schema.as_ref(), &options(path, &[])).unwrap();
-    let table = pretty_format_batches(&source.read_static(&[0, 1]).unwrap())
-        .unwrap()
-        .to_string();
+    let rows = source.read_static(&[0, 1]).unwrap();
+    let Some(first) = rows.first() else {
+        return Vec::new();
+    };
+    let format = TableFormat {
+        rows_max: usize::MAX,
+        truncate: None,
+        ..TableFormat::default()
+    };
+    let table = format.draw(&first.schema(), &rows).unwrap();
     let lines = table.lines().filter(|line| line.starts_with('|')).skip(1);
     let mut rows: Vec<String> = lines.map(|line| line.replace([' ', '|'], "")).collect();
     rows.sort();
