@@ -219,6 +219,8 @@ impl FileSink {
         ready.manifest = Manifest::open(self.disk(), self.folder())?;
         if ready.manifest.last_batch() >= Some(batch.id.0) {
             tracing::info!(batch = %batch.id, "the batch is there already");
+            // The attempt that named its files failed only after that: they count, and must not be cleaned up.
+            self.unfinished.clear();
             return ready.manifest.sync(self.disk());
         }
         self.clean_up()?;

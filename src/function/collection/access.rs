@@ -153,17 +153,6 @@ fn items() -> Vec<ScalarFunction> {
                 |call| item(call, Counting::FromZero, false),
             ),
         ),
-        entry(
-            ("__item", "expr1[expr2]"),
-            (
-                "the element of an array, counted from 0, or the value of a map's key",
-                "SELECT array(1, 2, 3)[0]",
-            ),
-            (
-                |arguments| resolve_item("[]", arguments),
-                |call| item(call, Counting::FromZero, true),
-            ),
-        ),
     ]
 }
 
