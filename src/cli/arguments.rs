@@ -33,7 +33,7 @@ pub enum Command {
     #[command(after_help = TEST_EXAMPLES)]
     Test(TestArguments),
     /// Show the plans of the queries of a SQL file.
-    #[command(after_help = "Example:\n  tidemill explain queries/ad_counts.sql")]
+    #[command(after_help = "Example:\n  tidemill explain queries/windows.sql")]
     Explain(ExplainArguments),
     /// Run logged batches of a checkpoint again.
     #[command(after_help = REPLAY_EXAMPLES)]
@@ -45,9 +45,9 @@ pub enum Command {
 
 const RUN_EXAMPLES: &str = "\
 Examples:
-  tidemill run queries/ad_counts.sql                          as fast as data comes, until Ctrl-C
-  tidemill run queries/ad_counts.sql --batch-interval 2s      a batch every 2 seconds
-  tidemill run queries/ad_counts.sql --available-now          what is there now, then end
+  tidemill run queries/windows.sql                          as fast as data comes, until Ctrl-C
+  tidemill run queries/windows.sql --batch-interval 2s      a batch every 2 seconds
+  tidemill run queries/windows.sql --available-now          what is there now, then end
   tidemill run q.sql --query per_campaign --progress json     one of several queries, progress as JSON lines
 
 Ctrl-C or SIGTERM finishes the batch at hand, commits it and ends with code 0. A killed query goes on from its
