@@ -1,0 +1,182 @@
+//! The real Apache Kafka broker of the tests: topics of their own, rows in them.
+//!
+//! It is that of `KAFKA_BOOTSTRAP_SERVERS` (`scripts/kafka start`). Without it a test that needs it cannot run, and says so.
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::topic_partition_list::{Offset as NativeOffset, TopicPartitionList};
+use std::future::Future;
+use std::io::Write as _;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::Duration;
+
+/// How long the broker may take to answer.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The broker, or `None`: then the test says that it did not run, in a line that the test harness does not capture.
+pub(crate) fn broker() -> Option<Broker> {
+    match std::env::var("KAFKA_BOOTSTRAP_SERVERS") {
+        Ok(servers) if !servers.is_empty() => Some(Broker::connect(servers)),
+        _ => {
+            not_run("KAFKA_BOOTSTRAP_SERVERS is not set: start a broker with scripts/kafka");
+            None
+        }
+    }
+}
+
+/// Says that this test did not run, and why. Not with `println`, which the test harness keeps to itself when a test passes.
+pub(crate) fn not_run(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test").to_owned();
+    #[expect(
+        clippy::explicit_write,
+        reason = "the test harness captures `eprintln`"
+    )]
+    writeln!(std::io::stderr(), "NOT RUN: {test}: {why}").unwrap();
+}
+
+/// Numbers the topics of this process.
+static TOPICS: AtomicU32 = AtomicU32::new(0);
+
+/// A connection to the broker.
+pub(crate) struct Broker {
+    pub(crate) servers: String,
+    admin: AdminClient<DefaultClientContext>,
+    pub(crate) producer: BaseProducer,
+}
+
+impl Broker {
+    fn connect(servers: String) -> Broker {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &servers)
+            .set("message.max.bytes", "20000000")
+            .set("sticky.partitioning.linger.ms", "0");
+        Broker {
+            admin: config.create().unwrap(),
+            producer: config.create().unwrap(),
+            servers,
+        }
+    }
+
+    /// A new topic with a name of its own.
+    pub(crate) fn topic(&self, partitions: i32, settings: &[(&str, &str)]) -> String {
+        let number = TOPICS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("it-{}-{number}", std::process::id());
+        self.create_topic(&name, partitions, settings);
+        name
+    }
+
+    pub(crate) fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        for (key, value) in settings {
+            topic = topic.set(key, value);
+        }
+        let results = wait(self.admin.create_topics([&topic], &AdminOptions::new())).unwrap();
+        for result in results {
+            result.unwrap();
+        }
+        self.wait_for_partitions(name, partitions);
+    }
+
+    pub(crate) fn delete_topic(&self, name: &str) {
+        let results = wait(self.admin.delete_topics(&[name], &AdminOptions::new())).unwrap();
+        for result in results {
+            result.unwrap();
+        }
+        self.wait_for_partitions(name, 0);
+    }
+
+    pub(crate) fn add_partitions(&self, name: &str, partitions: i32) {
+        let count = usize::try_from(partitions).unwrap();
+        let new = NewPartitions::new(name, count);
+        let results = wait(self.admin.create_partitions([&new], &AdminOptions::new())).unwrap();
+        for result in results {
+            result.unwrap();
+        }
+        self.wait_for_partitions(name, partitions);
+    }
+
+    /// Waits until the broker tells of so many partitions that have a leader.
+    fn wait_for_partitions(&self, name: &str, partitions: i32) {
+        let expected = usize::try_from(partitions).unwrap();
+        for _ in 0..300 {
+            let client: BaseProducer = ClientConfig::new()
+                .set("bootstrap.servers", &self.servers)
+                .set("allow.auto.create.topics", "false")
+                .create()
+                .unwrap();
+            let metadata = client.client().fetch_metadata(Some(name), TIMEOUT).unwrap();
+            let found = metadata.topics()[0]
+                .partitions()
+                .iter()
+                .filter(|partition| partition.leader() >= 0)
+                .count();
+            if found == expected {
+                return;
+            }
+        }
+        panic!("the topic does not get {partitions} partitions: {name}");
+    }
+
+    /// Deletes everything before an offset.
+    pub(crate) fn delete_records(&self, topic: &str, partition: i32, before: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, NativeOffset::Offset(before))
+            .unwrap();
+        wait(self.admin.delete_records(&list, &AdminOptions::new())).unwrap();
+    }
+
+    pub(crate) fn send(
+        &self,
+        topic: &str,
+        partition: i32,
+        values: impl IntoIterator<Item = String>,
+    ) {
+        // A producer of its own: one that knows the topic already may not know its newest partitions.
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", &self.servers)
+            .set("message.max.bytes", "20000000")
+            .create()
+            .unwrap();
+        send(&producer, topic, partition, values);
+        producer.flush(TIMEOUT).unwrap();
+    }
+}
+
+pub(crate) fn send(
+    producer: &BaseProducer,
+    topic: &str,
+    partition: i32,
+    values: impl IntoIterator<Item = String>,
+) {
+    for value in values {
+        let record: BaseRecord<'_, str, str> =
+            BaseRecord::to(topic).partition(partition).payload(&value);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+}
+
+/// Waits for a future of the admin client on this thread.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
