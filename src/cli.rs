@@ -16,6 +16,7 @@
 mod arguments;
 mod demo;
 mod explain;
+mod functions;
 mod output;
 mod progress;
 mod replay;
@@ -46,6 +47,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Sql(arguments) => sql::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Functions(arguments) => functions::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
     };

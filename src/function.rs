@@ -14,6 +14,7 @@ mod bitwise;
 mod collection;
 pub(crate) mod comparison;
 pub(crate) mod datetime;
+pub mod documentation;
 mod hash_functions;
 mod item;
 mod json;

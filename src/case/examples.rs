@@ -157,43 +157,4 @@ mod tests {
             ExampleOutcome::Refused(_)
         ));
     }
-
-    /// Runs the examples recorded from Spark, beside the project or where `TIDEMILL_SHARED` says. `TIDEMILL_EXAMPLES=report`
-    /// prints what is not exact.
-    #[test]
-    fn no_example_of_spark_is_answered_wrongly() {
-        let shared = std::env::var("TIDEMILL_SHARED")
-            .unwrap_or_else(|_| format!("{}/../shared", env!("CARGO_MANIFEST_DIR")));
-        let Ok(text) = std::fs::read_to_string(format!("{shared}/functions/examples.jsonl")) else {
-            return;
-        };
-        let mut wrong = Vec::new();
-        let mut report = String::new();
-        let mut exact = 0;
-        for line in text.lines() {
-            let example: Example = serde_json::from_str(line).unwrap();
-            let (kind, why) = match example.run() {
-                ExampleOutcome::Exact => {
-                    exact += 1;
-                    continue;
-                }
-                ExampleOutcome::OtherSchema(why) => ("schema", why),
-                ExampleOutcome::Refused(why) => ("refused", why),
-                ExampleOutcome::Wrong(why) => {
-                    wrong.push(example.sql.clone());
-                    ("WRONG", why)
-                }
-            };
-            let why = why.lines().next().unwrap_or_default();
-            report.push_str(&format!(
-                "{kind} | {} | {} | {why}\n",
-                example.function, example.sql
-            ));
-        }
-        if let Ok(path) = std::env::var("TIDEMILL_EXAMPLES") {
-            std::io::Write::write_all(&mut std::fs::File::create(path).unwrap(), report.as_bytes())
-                .unwrap();
-        }
-        assert!(wrong.is_empty(), "{exact} exact, wrong: {wrong:#?}");
-    }
 }

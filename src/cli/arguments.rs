@@ -35,6 +35,9 @@ pub enum Command {
     /// Show the plans of the queries of a SQL file.
     #[command(after_help = "Example:\n  tidemill explain queries/windows.sql")]
     Explain(ExplainArguments),
+    /// List the functions of SQL: how each is called, what it does, an example.
+    #[command(after_help = FUNCTIONS_EXAMPLES)]
+    Functions(FunctionsArguments),
     /// Run logged batches of a checkpoint again.
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(ReplayArguments),
@@ -69,6 +72,13 @@ Examples:
 
 A case is a JSON file with a query (SQL, or a SQL file beside it), the input of each batch and the rows each batch must
 emit. Ends with code 1 if one fails.";
+
+const FUNCTIONS_EXAMPLES: &str = "\
+Examples:
+  tidemill functions                 all of them
+  tidemill functions json            those with `json` in their name
+  tidemill functions 'to_*'          those that begin with to_
+  tidemill functions --json          one JSON object a line";
 
 const REPLAY_EXAMPLES: &str = "\
 Examples:
@@ -178,6 +188,16 @@ pub struct ExplainArguments {
     /// Only this query of the file; may be repeated.
     #[arg(long, value_name = "NAME")]
     pub query: Vec<String>,
+}
+
+/// `tidemill functions`.
+#[derive(Debug, Args)]
+pub struct FunctionsArguments {
+    /// A part of the name, or a pattern with `*`.
+    pub pattern: Option<String>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `tidemill replay`.
