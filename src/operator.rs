@@ -13,8 +13,12 @@
 //! set of groups and one rayon task. Rescaling never rewrites keys.
 
 pub mod aggregate;
+pub mod deduplicate;
+mod event_time;
 pub mod key;
 pub mod limit;
+#[cfg(test)]
+mod testing;
 
 use crate::batch::{BatchContext, Timestamp, Watermarks};
 use crate::error::Result;

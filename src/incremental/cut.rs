@@ -5,6 +5,8 @@
 //! and the stateless stages they go through. At a block (an operator that must see all rows of a batch) the branches below end, as
 //! flows into it, and a new branch begins.
 
+mod deduplicate;
+
 use super::blocking::{AppendUnmatched, Limit, SetOperation, Sort};
 use super::generate::GenerateStage;
 use super::join::{HashJoin, JoinSpec};
@@ -187,7 +189,7 @@ impl Cut<'_> {
                 let branch = self.block(&inputs, Block::Pure(Box::new(operation)))?;
                 Ok(select(vec![branch], &all, needed))
             }
-            PlanNode::Deduplicate { .. } => Err(Error::unsupported("deduplication")),
+            PlanNode::Deduplicate { .. } => self.deduplicate(plan, needed),
         }
     }
 

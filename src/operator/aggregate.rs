@@ -35,6 +35,9 @@ use std::sync::Arc;
 /// The state table's name in deltas and snapshots.
 const TABLE: &str = "groups";
 
+/// The event time, and the bucket, of groups without event time: never late, never over.
+const NO_TIME: i64 = i64::MAX;
+
 /// Which key is event time, and what of it decides when a group is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventTimeKey {

@@ -274,6 +274,37 @@ impl EncodedKeys {
         Ok(keys)
     }
 
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The bytes of key `row`; empty, if there is no such key.
+    pub fn get(&self, row: usize) -> &[u8] {
+        let start = match row.checked_sub(1) {
+            Some(before) => self.ends.get(before).copied().unwrap_or(usize::MAX),
+            None => 0,
+        };
+        let end = self.ends.get(row).copied().unwrap_or(0);
+        self.bytes.get(start..end).unwrap_or_default()
+    }
+
+    /// Adds the bytes of a key that was encoded before.
+    pub fn push(&mut self, key: &[u8]) {
+        self.bytes.extend_from_slice(key);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// About how many bytes it holds.
+    pub fn memory_bytes(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
+    }
+
     /// The keys, in row order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
@@ -347,8 +378,7 @@ impl KeyIndex {
         }
         let slot = hashes.len() as u32;
         hashes.push(hash);
-        keys.bytes.extend_from_slice(key);
-        keys.ends.push(keys.bytes.len());
+        keys.push(key);
         table.insert_unique(hash, slot, |slot| hashes[*slot as usize]);
         (slot, true)
     }
@@ -376,10 +406,7 @@ impl KeyIndex {
 
     /// About how many bytes it holds.
     pub fn memory_bytes(&self) -> usize {
-        self.table.capacity() * 5
-            + self.hashes.capacity() * 8
-            + self.keys.bytes.capacity()
-            + self.keys.ends.capacity() * 8
+        self.table.capacity() * 5 + self.hashes.capacity() * 8 + self.keys.memory_bytes()
     }
 }
 

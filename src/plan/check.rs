@@ -291,14 +291,6 @@ const NOT_YET: &[Rule] = &[
         refuses: |scope| StreamJoin::of(scope.node).map(|_| Refusal::NotYet),
     },
     Rule {
-        what: "dropDuplicates on a stream",
-        refuses: |scope| deduplicates(scope, false),
-    },
-    Rule {
-        what: "dropDuplicatesWithinWatermark on a stream",
-        refuses: |scope| deduplicates(scope, true),
-    },
-    Rule {
         what: "EXCEPT of a stream and a table",
         refuses: |scope| match &scope.node.node {
             PlanNode::SetOperation { .. } if scope.node.is_streaming() => Some(Refusal::NotYet),
@@ -371,17 +363,6 @@ fn session(scope: &Scope<'_>) -> Option<bool> {
         PlanNode::Aggregate { input, session, .. } => {
             Some(session.is_some() && input.is_streaming())
         }
-        _ => None,
-    }
-}
-
-fn deduplicates(scope: &Scope<'_>, within: bool) -> Option<Refusal> {
-    match &scope.node.node {
-        PlanNode::Deduplicate {
-            input,
-            is_within_watermark,
-            ..
-        } if input.is_streaming() && *is_within_watermark == within => Some(Refusal::NotYet),
         _ => None,
     }
 }

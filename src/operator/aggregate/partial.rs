@@ -4,9 +4,9 @@ use super::{Definition, EventTimeKey};
 use crate::batch::BatchContext;
 use crate::error::{Error, Result};
 use crate::hash;
+use crate::operator::event_time::moments;
 use crate::operator::key::{EncodedKeys, KeyIndex};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::record_batch::RecordBatch;
 
 /// What a slice comes to.
@@ -82,29 +82,17 @@ fn group(keys: &[ArrayRef], rows: usize) -> Result<(KeyIndex, Vec<u32>, Vec<u32>
     Ok((index, groups, first_rows))
 }
 
-/// The event time of each of these rows. A row without event time counts as 0, as in Spark.
+/// The event time of each of these rows. A group without event time is never late and never over, as in Spark.
 fn pick_times(event_time: EventTimeKey, keys: &[ArrayRef], rows: &[u32]) -> Result<Vec<i64>> {
-    let missing = || Error::internal("the event-time key is not a timestamp or a window");
-    let key = keys.get(event_time.key).ok_or_else(missing)?;
-    let times = if event_time.is_window {
-        key.as_struct_opt()
-            .and_then(|window| window.column_by_name("end"))
-            .ok_or_else(missing)?
-    } else {
-        key
-    };
-    let times = times
-        .as_primitive_opt::<TimestampMicrosecondType>()
-        .ok_or_else(missing)?;
-    let time = |row: &u32| {
-        let row = *row as usize;
-        if key.is_null(row) || times.is_null(row) {
-            0
-        } else {
-            times.value(row)
-        }
-    };
-    Ok(rows.iter().map(time).collect())
+    let key = keys
+        .get(event_time.key)
+        .ok_or_else(|| Error::internal("a group without its event-time key"))?;
+    let moments = moments(key, event_time.is_window)?;
+    let time = |row: &u32| moments.get(*row as usize).copied().flatten();
+    Ok(rows
+        .iter()
+        .map(|row| time(row).unwrap_or(super::NO_TIME))
+        .collect())
 }
 
 /// The event times of all rows of saved key columns.

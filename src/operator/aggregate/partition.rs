@@ -4,8 +4,8 @@
 //! buckets have no width: a bucket is a window end. Plain timestamps may all be different, so theirs are [`BUCKET_US`] wide, and
 //! the one bucket that the watermark cuts through is split.
 
-use super::Definition;
 use super::partial::{Partial, count, saved_times};
+use super::{Definition, NO_TIME};
 use crate::batch::{Timestamp, Watermarks};
 use crate::error::Result;
 use crate::function::Accumulator;
@@ -21,9 +21,6 @@ use std::sync::Arc;
 
 /// How wide a bucket of plain timestamps is: 10 seconds.
 const BUCKET_US: i64 = 10_000_000;
-
-/// The bucket of groups without event time: never evicted.
-const NO_TIME: i64 = i64::MAX;
 
 /// What a batch did to a partition.
 #[derive(Debug)]
@@ -340,7 +337,10 @@ impl Partition {
     }
 
     fn bucket(&self, time: Option<i64>) -> i64 {
-        match (time, self.definition.event_time) {
+        match (
+            time.filter(|time| *time != NO_TIME),
+            self.definition.event_time,
+        ) {
             (Some(time), Some(event_time)) if event_time.is_window => time,
             (Some(time), Some(_)) => time
                 .saturating_add(BUCKET_US - 1)
