@@ -488,6 +488,9 @@ fn open_log(
     LogWriter::open(disk, Arc::clone(lock), path, syncer(settings)?).map(Some)
 }
 
+#[cfg(test)]
+mod tests;
+
 /// A checkpoint that is only read: for replays and for looking at it. It takes no lock and changes nothing, so that it may be
 /// used while the query runs; then it ends with the last whole record.
 ///

@@ -251,15 +251,19 @@ fn explain(cause: &io::Error) -> (ErrorKind, String) {
 
 /// Somebody else has taken over what a lock protected.
 fn lock_lost(path: &Path, owner: &[u8]) -> Error {
-    let owner = String::from_utf8_lossy(owner);
-    Error::new(
-        ErrorKind::Conflict,
+    let path = path.display();
+    let message = if owner.is_empty() {
         format!(
-            "the lock was taken over while this process was away, it must not write any more. owner=`{}`, path=`{}`",
-            owner.trim(),
-            path.display()
-        ),
-    )
+            "the directory was removed or replaced while the query was running, nothing more is written to it. path=`{path}`"
+        )
+    } else {
+        let owner = String::from_utf8_lossy(owner);
+        let owner = owner.trim();
+        format!(
+            "the lock was taken over while this process was away, it must not write any more. owner=`{owner}`, path=`{path}`"
+        )
+    };
+    Error::new(ErrorKind::Conflict, message)
 }
 
 /// EMFILE and ENFILE, which have no kind of their own.

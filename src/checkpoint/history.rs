@@ -108,12 +108,14 @@ impl History {
 
     /// The plan of a batch.
     pub fn plan(&self, batch: BatchId) -> Option<&Plan> {
-        self.plans.iter().find(|plan| plan.batch == batch)
+        let place = self.plans.binary_search_by_key(&batch, |plan| plan.batch);
+        place.ok().and_then(|place| self.plans.get(place))
     }
 
     /// The commit of a batch.
     pub fn commit(&self, batch: BatchId) -> Option<&Commit> {
-        self.commits().find(|commit| commit.batch == batch)
+        let of = self.commits_of(batch, batch);
+        of.first().map(|place| &place.commit)
     }
 
     /// The batch that comes next: one that was planned but not committed, or a new one.
@@ -190,6 +192,24 @@ impl History {
         self.restore_deltas(first, batch, restore)
     }
 
+    /// Verifies every state file that a record names: what [`History::read`] leaves out. Gives the number of files.
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt` with path and offset.
+    pub fn verify_state(&self) -> Result<u64> {
+        let mut files = 0;
+        let operators = self
+            .snapshots
+            .iter()
+            .flat_map(|snapshot| &snapshot.operators);
+        for file in operators.flat_map(|operator| &operator.tables) {
+            snapshot::read(self.disk.as_ref(), &self.directory, file)?;
+            files += 1;
+        }
+        Ok(files)
+    }
+
     /// Gives `restore` the deltas of the batches from `first` to `last`, both included.
     fn restore_deltas(
         &self,
@@ -198,28 +218,16 @@ impl History {
         restore: &mut dyn FnMut(&str, StateDelta) -> Result<()>,
     ) -> Result<()> {
         let mut next = first;
-        let mut open: Option<(usize, Vec<u8>)> = None;
-        let wanted = |place: &&CommitPlace| (first..=last).contains(&place.commit.batch);
-        for place in self.commits.iter().filter(wanted) {
-            if place.commit.batch != next {
-                break;
+        for places in self
+            .commits_of(first, last)
+            .chunk_by(|before, after| before.segment == after.segment)
+        {
+            if places
+                .first()
+                .is_some_and(|place| place.commit.batch == next)
+            {
+                next = self.restore_segment(places, next, restore)?;
             }
-            let path = self.path_of(place.segment);
-            let bytes = match open.take() {
-                Some((segment, bytes)) if segment == place.segment => bytes,
-                _ => self.disk.read(path)?,
-            };
-            let fail = |what: &str| corrupt(path, place.offset, what);
-            let segment = frame::parse(path, &bytes, self.query_id, true)?;
-            let mut frames = segment.frames.iter();
-            let frame = frames
-                .find(|frame| frame.offset == place.offset)
-                .ok_or_else(|| fail("it has changed while it was read"))?;
-            for (operator, delta) in read_deltas(frame.payload).map_err(|what| fail(&what))? {
-                restore(&operator, delta)?;
-            }
-            open = Some((place.segment, bytes));
-            next = next.next();
         }
         if next <= last {
             return Err(Error::invalid(format!(
@@ -230,10 +238,42 @@ impl History {
         Ok(())
     }
 
-    fn path_of(&self, segment: usize) -> &Path {
-        self.segments
-            .get(segment)
-            .map_or(self.directory.as_path(), |segment| &segment.path)
+    /// The commits of the batches from `first` to `last`, both included.
+    fn commits_of(&self, first: BatchId, last: BatchId) -> &[CommitPlace] {
+        let from = self.commits.partition_point(|p| p.commit.batch < first);
+        let to = self.commits.partition_point(|p| p.commit.batch <= last);
+        self.commits.get(from..to).unwrap_or_default()
+    }
+
+    /// Gives `restore` the deltas of commits of one segment, in order, and gives the batch behind them. The segment is read and
+    /// parsed once, whatever their number.
+    fn restore_segment(
+        &self,
+        places: &[CommitPlace],
+        mut next: BatchId,
+        restore: &mut dyn FnMut(&str, StateDelta) -> Result<()>,
+    ) -> Result<BatchId> {
+        let segment = places
+            .first()
+            .and_then(|place| self.segments.get(place.segment));
+        let Some(Segment { path, .. }) = segment else {
+            return Ok(next);
+        };
+        let bytes = self.disk.read(path)?;
+        let read = frame::parse(path, &bytes, self.query_id, true)?;
+        // Both are in the order of the file: one pass over the frames finds all of them.
+        let mut frames = read.frames.iter();
+        for place in places {
+            let fail = |what: &str| corrupt(path, place.offset, what);
+            let frame = frames
+                .find(|frame| frame.offset == place.offset)
+                .ok_or_else(|| fail("it has changed while it was read"))?;
+            for (operator, delta) in read_deltas(frame.payload).map_err(|what| fail(&what))? {
+                restore(&operator, delta)?;
+            }
+            next = place.commit.batch.next();
+        }
+        Ok(next)
     }
 
     fn read_segment(&mut self, path: &Path, is_last: bool) -> Result<()> {

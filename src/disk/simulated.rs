@@ -27,6 +27,7 @@ struct EffectState {
     count: u64,
     crash_at: Option<u64>,
     fail_at: Option<u64>,
+    full_from: Option<u64>,
     trace: Vec<String>,
 }
 
@@ -51,6 +52,13 @@ impl Effects {
         effects
     }
 
+    /// The disk is full from the `call`-th effect on, counted from 0, and stays so.
+    pub fn full_from(call: u64) -> Effects {
+        let effects = Effects::default();
+        effects.state().full_from = Some(call);
+        effects
+    }
+
     /// Counts one effect.
     ///
     /// # Errors
@@ -64,7 +72,8 @@ impl Effects {
         if state.crash_at.is_some_and(|crash| call >= crash) {
             return Err(io::Error::other("the process is dead"));
         }
-        if state.fail_at == Some(call) {
+        let is_full = state.full_from.is_some_and(|full| call >= full);
+        if is_full || state.fail_at == Some(call) {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
         Ok(())
@@ -129,6 +138,8 @@ struct State {
     durable_names: BTreeMap<PathBuf, usize>,
     directories: BTreeSet<PathBuf>,
     locked: BTreeSet<usize>,
+    /// How often each file was read.
+    reads: BTreeMap<PathBuf, u64>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -187,6 +198,11 @@ impl SimulatedDisk {
             .collect()
     }
 
+    /// How often a file was read, which is no effect.
+    pub fn reads_of(&self, path: &Path) -> u64 {
+        self.state().reads.get(path).copied().unwrap_or_default()
+    }
+
     /// Puts a file there, or other bytes into one: damage done from outside, which is no effect.
     pub fn put(&self, path: &Path, bytes: Vec<u8>) {
         let mut state = self.state();
@@ -240,7 +256,8 @@ fn left_over(inode: &Inode, what_is_left: AfterCrash) -> Vec<u8> {
 
 impl Disk for SimulatedDisk {
     fn read(&self, path: &Path) -> Result<Vec<u8>> {
-        let state = self.state();
+        let mut state = self.state();
+        *state.reads.entry(path.to_owned()).or_default() += 1;
         let inode = state
             .names
             .get(path)
