@@ -154,9 +154,14 @@ pub trait Source: Send {
 
 /// A source that is declared but not yet opened: what a plan holds.
 pub trait SourceFactory: Send + Sync + Debug {
-    /// What makes two uses the same source: format and options, without secrets. It names the source in the checkpoint
-    /// where the user has not (`IDENTIFIED BY`).
+    /// What makes two uses in one query the same source, which is then read once: format and options, without secrets.
     fn identity(&self) -> String;
+
+    /// What names the source in the checkpoint where the user has not (`IDENTIFIED BY`): what is read, and nothing of from where
+    /// on, how fast or through which servers. So these may change from one run to the next, and the query goes on.
+    fn checkpoint_name(&self) -> String {
+        self.identity()
+    }
 
     /// The columns of a row.
     fn schema(&self) -> SchemaRef;

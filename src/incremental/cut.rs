@@ -23,6 +23,7 @@ use crate::operator::aggregate::{Aggregate, EventTimeKey};
 use crate::operator::limit::AppendLimit;
 use crate::plan::{Generator, JoinType, LogicalPlan, PlanNode, Relation};
 use crate::sink::OutputMode;
+use crate::source::SourceFactory;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::collections::BTreeSet;
@@ -193,6 +194,37 @@ impl Cut<'_> {
         }
     }
 
+    /// The name of a source in the checkpoint, and its place among the sources that are known, if it is one of them. What is
+    /// read in two ways is two sources; without names of their own they are numbered in the order of the query.
+    fn place_of(
+        &self,
+        factory: &Arc<dyn SourceFactory>,
+        name: Option<&str>,
+    ) -> Result<(String, Option<usize>)> {
+        let is_same = |known: &PlanSource| {
+            known.factory.identity() == factory.identity()
+                && known.factory.schema() == factory.schema()
+        };
+        let base = name.map_or_else(|| factory.checkpoint_name(), str::to_owned);
+        let mut candidate = base.clone();
+        for number in 2.. {
+            let known = self
+                .sources
+                .iter()
+                .position(|known| known.name == candidate);
+            match known.and_then(|known| self.sources.get(known)) {
+                Some(other) if !is_same(other) && name.is_some() => {
+                    return Err(Error::invalid(format!(
+                        "two sources have the same name, give each an IDENTIFIED BY of its own. name=`{base}`"
+                    )));
+                }
+                Some(other) if !is_same(other) => candidate = format!("{base} ({number})"),
+                _ => return Ok((candidate, known)),
+            }
+        }
+        Ok((candidate, None))
+    }
+
     fn scan(
         &mut self,
         relation: &Relation,
@@ -206,16 +238,7 @@ impl Cut<'_> {
                 is_streaming: true,
                 name,
             } => {
-                let name = name.clone().unwrap_or_else(|| factory.identity());
-                let known = self.sources.iter().position(|source| source.name == name);
-                if let Some(known) = known.and_then(|known| self.sources.get(known))
-                    && known.factory.identity() != factory.identity()
-                {
-                    return Err(Error::invalid(format!(
-                        "two sources have the same name, give each an IDENTIFIED BY of its own. name=`{}`",
-                        known.name
-                    )));
-                }
+                let (name, known) = self.place_of(factory, name.as_deref())?;
                 let source = known.unwrap_or_else(|| {
                     self.sources.push(PlanSource {
                         name,

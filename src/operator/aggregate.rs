@@ -23,6 +23,7 @@ use crate::hash;
 use crate::operator::{OperatorProgress, Prepared, StateDelta, StatefulOperator, key};
 use crate::plan::{AggregateExpr, NamedExpr};
 use crate::sink::OutputMode;
+use crate::types::simple_string;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use distinct::Distinct;
@@ -206,7 +207,7 @@ impl StatefulOperator for Aggregate {
             .definition
             .key_types
             .iter()
-            .map(ToString::to_string)
+            .map(simple_string)
             .collect();
         let aggregates: Vec<String> = self
             .definition
@@ -216,7 +217,7 @@ impl StatefulOperator for Aggregate {
                 let arguments: Vec<String> = aggregate
                     .arguments
                     .iter()
-                    .map(|argument: &Expr| argument.data_type.to_string())
+                    .map(|argument: &Expr| simple_string(&argument.data_type))
                     .collect();
                 format!("{}({})", aggregate.function.name(), arguments.join(", "))
             })

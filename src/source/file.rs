@@ -137,6 +137,11 @@ impl SourceFactory for FileSourceFactory {
         self.identity.clone()
     }
 
+    /// The folder: limits and how rows are read may change, and the files that were read stay read.
+    fn checkpoint_name(&self) -> String {
+        format!("{}[{}]", self.format.name(), self.options.path)
+    }
+
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }

@@ -130,6 +130,11 @@ impl SourceFactory for KafkaSourceFactory {
         format!("{}{schema}", self.options.identity())
     }
 
+    /// What is subscribed to, as Spark's source has it.
+    fn checkpoint_name(&self) -> String {
+        format!("kafka {}", self.options.subscription)
+    }
+
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }

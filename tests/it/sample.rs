@@ -109,6 +109,8 @@ fn write_sample() {
     spec.clock = Arc::new(ManualClock::new(Timestamp(1_700_000_000_000)));
     spec.settings.state_partitions = 2;
     spec.settings.checkpoint.snapshot_batches = 5;
+    // On this thread, so that snapshots lie where they lay.
+    spec.settings.checkpoint.is_inline = true;
     let mut execution = MicroBatchExecution::open(&spec.into_execution().unwrap()).unwrap();
     for _ in 0..BATCHES {
         assert!(matches!(
