@@ -85,7 +85,7 @@ fn report(error: &Error) {
 
 fn hint(kind: ErrorKind) -> Option<&'static str> {
     match kind {
-        ErrorKind::Unavailable => Some(
+        ErrorKind::Unavailable | ErrorKind::Stopped => Some(
             "nothing is lost: start the same command again when it is back, it goes on from the checkpoint",
         ),
         ErrorKind::Conflict => {
@@ -104,7 +104,7 @@ fn hint(kind: ErrorKind) -> Option<&'static str> {
 fn exit_code(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::Invalid | ErrorKind::Incompatible => 78,
-        ErrorKind::Unavailable => 69,
+        ErrorKind::Unavailable | ErrorKind::Stopped => 69,
         ErrorKind::Data => 65,
         ErrorKind::Corrupt => 74,
         ErrorKind::Conflict => 73,

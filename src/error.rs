@@ -25,6 +25,8 @@ pub enum ErrorKind {
     DataLoss,
     /// The checkpoint belongs to another query or version.
     Incompatible,
+    /// A stop was asked for while something outside did not answer: start again when it does.
+    Stopped,
     /// A bug of ours.
     Internal,
 }

@@ -22,6 +22,7 @@ use crate::progress::StreamingQueryProgress;
 use crate::sink::{OutputMode, SinkFactory};
 use crate::trigger::Trigger;
 use runner::Runner;
+pub(crate) use runner::stream_failed;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::fmt;

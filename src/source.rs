@@ -17,6 +17,7 @@ pub mod rate_micro_batch;
 pub mod registry;
 
 use crate::batch::Timestamp;
+use crate::clock::StopSignal;
 use crate::error::Result;
 use crate::offset::{Offset, Range};
 use arrow::datatypes::SchemaRef;
@@ -144,6 +145,12 @@ pub trait Source: Send {
     fn restore(&mut self, snapshot: Value) -> Result<()> {
         let _ = snapshot;
         Ok(())
+    }
+
+    /// Gives it the signal that a stop was asked for, before anything else is asked of it. A call that waits for the outside
+    /// listens: once a stop was asked for and nothing comes, it gives up with `Stopped` within some seconds.
+    fn listen_to(&mut self, stop: &StopSignal) {
+        let _ = stop;
     }
 
     /// What progress shows of this source besides offsets, such as `maxOffsetsBehindLatest`.

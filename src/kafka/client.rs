@@ -120,6 +120,16 @@ impl ClientContext for ClientEvents {
 
 impl ConsumerContext for ClientEvents {}
 
+/// A stop was asked for while the cluster did not answer.
+pub(crate) fn stopped(doing: &str, servers: &str) -> Error {
+    Error::new(
+        ErrorKind::Stopped,
+        format!(
+            "a stop was asked for while Kafka did not answer. doing=`{doing}`, kafka.bootstrap.servers=`{servers}`"
+        ),
+    )
+}
+
 /// An error about a client that librdkafka would not make.
 pub(crate) fn creation_error(owner: &str, error: &KafkaError) -> Error {
     let reason = match error {

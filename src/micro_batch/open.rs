@@ -141,7 +141,7 @@ impl MicroBatchExecution {
             refuse_another_query(start, plan.as_ref())?;
         }
         restore_state(plan.as_mut(), &history, history.last_committed())?;
-        let mut sources = open_sources(plan.sources(), &history)?;
+        let mut sources = open_sources(plan.sources(), &history, &spec.stop)?;
         if history.is_empty() {
             let start = first_start(&sources, plan.as_ref(), &pinned);
             checkpoint.begin(&start)?;
@@ -299,10 +299,15 @@ pub(crate) fn restore_state(
 }
 
 /// Opens the sources at the end of the last committed batch, and tells them what was planned.
-fn open_sources(sources: &[PlanSource], history: &History) -> Result<Vec<OpenSource>> {
+fn open_sources(
+    sources: &[PlanSource],
+    history: &History,
+    stop: &StopSignal,
+) -> Result<Vec<OpenSource>> {
     let mut opened = Vec::with_capacity(sources.len());
     for plan_source in sources {
         let mut source = plan_source.factory.open()?;
+        source.listen_to(stop);
         let start = history
             .last_start()
             .and_then(|start| start.sources.get(&plan_source.name));

@@ -1,7 +1,7 @@
 //! The thread of a query: opens it, runs it, opens it again when something outside did not answer, and says how it ended.
 //!
-//! The one place that retries. An error of the kind `Unavailable` lets the query be opened again from what is durable, after a
-//! delay that doubles; a batch that is committed in between sets the count back. Every other error, and a panic, ends it.
+//! The one place that retries. An error of the kind `Unavailable` lets a query that was open be opened again from what is durable,
+//! after a delay that doubles; a batch that is committed in between sets the count back. Every other error, and a panic, ends it.
 
 use super::{QueryListener, QueryStarted, QueryTerminated, Shared};
 use crate::batch::Timestamp;
@@ -74,13 +74,20 @@ impl Runner {
             let batches = self.shared.batches();
             let error = match self.attempt() {
                 Ok(()) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Stopped && self.spec.stop.is_set() => {
+                    tracing::warn!(%error, "stopped in the middle of a batch, which runs again at the next start");
+                    return Ok(());
+                }
                 Err(error) => error,
             };
             if self.shared.batches() > batches {
                 failures = 0;
                 delay = settings.retry_delay;
             }
+            // What does not answer at the very first try is more likely a mistake than a mishap: whoever starts hears of it.
+            let has_never_opened = self.shared.identity().is_none();
             let is_hopeless = error.kind() != ErrorKind::Unavailable
+                || has_never_opened
                 || failures >= settings.retries
                 || self.spec.stop.is_set();
             if is_hopeless {
@@ -191,7 +198,7 @@ impl Observer<'_> {
 }
 
 /// Spark's `STREAM_FAILED`, with what went wrong as its cause.
-fn stream_failed(identity: &QueryIdentity, cause: Error) -> Error {
+pub(crate) fn stream_failed(identity: &QueryIdentity, cause: Error) -> Error {
     Error::new(
         cause.kind(),
         format!(

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::disk::Effects;
-use crate::micro_batch::tests::doubles::{Fault, World};
+use crate::micro_batch::tests::doubles::{Fault, SumPlan, World};
 use std::error::Error as _;
 use std::sync::Mutex;
 
@@ -125,24 +125,43 @@ fn what_is_not_there_for_a_moment_is_tried_again_and_leaves_no_trace() {
     assert_eq!(heard.0.lock().unwrap().len(), 4);
 }
 
+/// A query that can be opened so many times, and how often that was tried.
+fn opens(world: &World, times: u32) -> (ExecutionSpec, Arc<Mutex<u32>>) {
+    let tries = Arc::new(Mutex::new(0));
+    let (counted, inner) = (Arc::clone(&tries), world.clone());
+    let spec = ExecutionSpec {
+        make_plan: Box::new(move |_| {
+            let mut tries = counted.lock().unwrap();
+            *tries += 1;
+            if *tries > times {
+                return Err(Error::new(ErrorKind::Unavailable, "nobody is there"));
+            }
+            Ok(Box::new(SumPlan::new(&inner, "sum")))
+        }),
+        ..world.spec(Trigger::AvailableNow)
+    };
+    (spec, tries)
+}
+
 #[test]
 fn what_stays_away_ends_the_query_after_a_bounded_number_of_tries() {
     let world = World::new(Effects::calm());
     world.offer(8);
-    let spec = world.spec(Trigger::AvailableNow);
-    let tries = Arc::new(Mutex::new(0));
-    let counted = Arc::clone(&tries);
-    let spec = ExecutionSpec {
-        make_plan: Box::new(move |_| {
-            *counted.lock().unwrap() += 1;
-            Err(Error::new(ErrorKind::Unavailable, "nobody is there"))
-        }),
-        ..spec
-    };
+    *world.fault.lock().unwrap() = Some(Fault::NoAnswer);
+    let (spec, tries) = opens(&world, 1);
     let retries = spec.settings.retries;
-    let error = spawn(spec, None, vec![], false).unwrap_err();
+    let query = spawn(spec, None, vec![], false).unwrap();
+    let error = query.await_termination(None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(*tries.lock().unwrap(), retries + 1);
+}
+
+#[test]
+fn what_is_not_there_at_the_first_start_is_told_at_once() {
+    let (spec, tries) = opens(&World::new(Effects::calm()), 0);
+    let error = spawn(spec, None, vec![], false).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(*tries.lock().unwrap(), 1);
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod table;
 mod topic_ids;
 
 use crate::batch::Timestamp;
+use crate::clock::StopSignal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::nullable_schema;
 use crate::offset::{Offset, Range};
@@ -44,7 +45,7 @@ use position::{ByPartition, Partitions, Position, Subscription, pairs, value_of}
 use range_reader::{Connections, RangeReader};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Kafka topics as a stream or a table: what a plan holds.
 #[derive(Debug, Clone)]
@@ -516,6 +517,15 @@ impl Source for KafkaSource {
         let partitions = self.offsets().partitions(&self.options.subscription)?;
         self.pinned = Some(self.offsets().latest(&partitions)?);
         Ok(())
+    }
+
+    fn listen_to(&mut self, stop: &StopSignal) {
+        self.connections.offsets.listen_to(stop);
+        self.connections
+            .fetcher
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .listen_to(stop);
     }
 
     fn recover(&mut self, range: &Range) -> Result<()> {

@@ -166,6 +166,30 @@ fn a_full_disk_at_any_write_is_an_error_that_passes() {
 }
 
 #[test]
+fn a_disk_that_stays_full_ends_the_query_and_with_room_it_goes_on() {
+    let mut calm = Calm::default();
+    let mut messages = 0;
+    for full in 0..effects_of(NUMBERS) {
+        for left in AfterCrash::ALL {
+            let world = world(Effects::full_from(full), NUMBERS);
+            if let Err(error) = world.drain() {
+                assert_eq!(error.kind(), ErrorKind::Unavailable, "{full}: {error}");
+                let message = error.to_string();
+                if message.contains("path=`/query") {
+                    assert!(message.contains("make room and start again"), "{message}");
+                    messages += 1;
+                }
+            }
+            let disk = world.disk.crash(left, Effects::calm());
+            let after = world.after(disk, Effects::calm());
+            after.drain().unwrap();
+            calm.check(&after, &format!("full from {full} on, then {left:?}"));
+        }
+    }
+    assert!(messages > 30, "{messages}");
+}
+
+#[test]
 fn a_log_cut_at_any_byte_of_its_tail_is_recovered() {
     let mut calm = Calm::default();
     let whole = world(Effects::calm(), NUMBERS);

@@ -216,10 +216,7 @@ fn a_crash_anywhere_leaves_each_batch_there_once() {
     let calm = SimulatedDisk::new(Effects::calm());
     let effects = Effects::calm();
     run(&calm.copy(effects.clone()), &mut None, BATCHES).unwrap();
-    for after in [
-        AfterCrash::ALL[0],
-        AfterCrash::ALL[AfterCrash::ALL.len() - 1],
-    ] {
+    for after in AfterCrash::ALL {
         for call in 0..effects.count() {
             let disk = SimulatedDisk::new(Effects::crash_at(call));
             let mut committed = None;
@@ -230,6 +227,11 @@ fn a_crash_anywhere_leaves_each_batch_there_once() {
                 crashed.is_err() || committed == Some(BATCHES - 1),
                 "call {call}"
             );
+            check_reader(
+                &disk,
+                committed,
+                &format!("crash at call {call}, {after:?}"),
+            );
             run(&disk, &mut committed, BATCHES).unwrap();
             let (files, batches) = on_disk(&disk);
             let expected: Vec<u64> = (0..BATCHES).flat_map(|id| [id, id]).collect();
@@ -239,6 +241,45 @@ fn a_crash_anywhere_leaves_each_batch_there_once() {
                 expected.len(),
                 "crash at call {call}, {after:?}"
             );
+        }
+    }
+}
+
+/// What a reader that goes by the manifest sees at any moment: whole batches, each once, none missing in between, at most the one
+/// behind the last committed.
+fn check_reader(disk: &SimulatedDisk, committed: Option<u64>, story: &str) {
+    let (_, batches) = on_disk(disk);
+    let next = committed.map_or(0, |last| last + 1);
+    let seen = batches.len() as u64 / 2;
+    let whole: Vec<u64> = (0..seen).flat_map(|id| [id, id]).collect();
+    assert_eq!(batches, whole, "{story}");
+    assert!(
+        (next..=next + 1).contains(&seen),
+        "{story}: {seen} of {next}"
+    );
+}
+
+#[test]
+fn a_crash_during_the_start_after_a_crash_leaves_each_batch_there_once() {
+    const FEW: u64 = 3;
+    let effects = Effects::calm();
+    run(&SimulatedDisk::new(effects.clone()), &mut None, FEW).unwrap();
+    let lefts = AfterCrash::ALL.into_iter().cycle();
+    for first in 0..effects.count() {
+        for (second, left) in (0..).zip(lefts.clone()) {
+            let story = format!("crash at call {first}, then at {second}, {left:?}");
+            let disk = SimulatedDisk::new(Effects::crash_at(first));
+            let mut committed = None;
+            drop(run(&disk, &mut committed, FEW));
+            let disk = disk.crash(left, Effects::crash_at(second));
+            let is_through = run(&disk, &mut committed, FEW).is_ok();
+            let disk = disk.crash(AfterCrash::KeepsSynced, Effects::calm());
+            check_reader(&disk, committed, &story);
+            run(&disk, &mut committed, FEW).unwrap();
+            check_reader(&disk, committed, &story);
+            if is_through {
+                break;
+            }
         }
     }
 }
@@ -254,10 +295,16 @@ fn a_failure_anywhere_is_mended_by_trying_the_batch_again() {
         let Ok(mut sink) = start(&factory, None) else {
             continue;
         };
+        let mut committed = None;
         for id in 0..BATCHES {
-            if add(sink.as_mut(), id).is_err() {
+            if let Err(error) = add(sink.as_mut(), id) {
+                assert_eq!(error.kind(), ErrorKind::Unavailable, "{call}: {error}");
+                assert!(error.to_string().contains("make room"), "{error}");
+                assert!(error.to_string().contains("path=`/out"), "{error}");
+                check_reader(&disk, committed, &format!("failure at call {call}"));
                 add(sink.as_mut(), id).unwrap();
             }
+            committed = Some(id);
         }
         let (files, batches) = on_disk(&disk);
         let expected: Vec<u64> = (0..BATCHES).flat_map(|id| [id, id]).collect();

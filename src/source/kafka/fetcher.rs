@@ -11,6 +11,7 @@
 use super::batch_consumer::{BatchConsumer, Item, MessageBatch, PartitionQueue};
 use super::options::KafkaSourceOptions;
 use super::slice::MessageSlice;
+use crate::clock::StopSignal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kafka::client;
 use crate::kafka::settings::{ClientSettings, is_refusal};
@@ -22,6 +23,9 @@ use uuid::Uuid;
 
 /// After so long without a message it is looked at why.
 pub(super) const STALL: Duration = Duration::from_secs(5);
+
+/// When a stop was asked for, a batch is still finished as long as messages come; so long nothing may come.
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long one wait for a message lasts; between waits, events are served.
 const WAIT: Duration = Duration::from_millis(50);
@@ -85,6 +89,7 @@ pub(super) struct Fetcher {
     prefetch_bytes: u64,
     consumer: Option<SizedConsumer>,
     lanes: BTreeMap<(Arc<str>, i32), Lane>,
+    stop: StopSignal,
     /// Whose parts come next in their lanes: nobody but this reader has taken anything since it was found so.
     reader: Option<Uuid>,
 }
@@ -106,8 +111,14 @@ impl Fetcher {
             prefetch_bytes: options.prefetch_bytes,
             consumer: None,
             lanes: BTreeMap::new(),
+            stop: StopSignal::default(),
             reader: None,
         }
+    }
+
+    /// From now on, gives up soon after a stop was asked for.
+    pub(super) fn listen_to(&mut self, stop: &StopSignal) {
+        self.stop = stop.clone();
     }
 
     /// Makes sure that every part of a reader that is not done comes next in its lane.
@@ -238,6 +249,12 @@ impl Fetcher {
         };
         sized.consumer.serve_events();
         let events = sized.consumer.events();
+        if idle >= STOP_PATIENCE && self.stop.is_set() {
+            return Err(client::stopped(
+                &doing(part),
+                self.settings.bootstrap_servers(),
+            ));
+        }
         if !events.is_troubled() {
             return Ok(idle >= STALL);
         }
@@ -245,12 +262,15 @@ impl Fetcher {
         if idle < unreachable && !events.is_refused() {
             return Ok(false);
         }
-        let doing = format!(
-            "read topic {}, partition {}, offset {}",
-            part.topic, part.partition, part.next
-        );
-        Err(events.explain(&doing, self.settings.bootstrap_servers(), None))
+        Err(events.explain(&doing(part), self.settings.bootstrap_servers(), None))
     }
+}
+
+fn doing(part: &Part) -> String {
+    format!(
+        "read topic {}, partition {}, offset {}",
+        part.topic, part.partition, part.next
+    )
 }
 
 /// Hands out what was taken. `None`, if all of it was, and more is needed.

@@ -51,6 +51,8 @@ pub(super) struct OffsetReader {
     retries: u32,
     retry_interval: Duration,
     clock: SystemClock,
+    /// The query's; until it is given, nobody stops this.
+    stop: OnceLock<StopSignal>,
     /// Whether there is a controller among the brokers; known from the first metadata on.
     has_controller: OnceLock<bool>,
 }
@@ -77,8 +79,30 @@ impl OffsetReader {
             retries: options.offset_retries,
             retry_interval: options.offset_retry_interval,
             clock: SystemClock::new(),
+            stop: OnceLock::new(),
             has_controller: OnceLock::new(),
         })
+    }
+
+    /// From now on, gives up soon after a stop was asked for. Only the first signal counts.
+    pub(super) fn listen_to(&self, stop: &StopSignal) {
+        self.stop.get_or_init(|| stop.clone());
+    }
+
+    /// Waits before another attempt.
+    ///
+    /// # Errors
+    ///
+    /// `Stopped`, if a stop was asked for.
+    fn wait(&self, doing: &str, duration: Duration) -> Result<()> {
+        let is_stopped = match self.stop.get() {
+            Some(stop) => stop.wait(duration),
+            None => StopSignal::default().wait(duration),
+        };
+        if is_stopped {
+            return Err(client::stopped(doing, &self.servers));
+        }
+        Ok(())
     }
 
     /// The partitions that are there of what is subscribed to. A topic that is missing is asked for again
@@ -142,7 +166,7 @@ impl OffsetReader {
                 _ if attempts_left == 0 => return Ok(None),
                 _ => {
                     attempts_left -= 1;
-                    StopSignal::default().wait(self.retry_interval);
+                    self.wait(&doing, self.retry_interval)?;
                 }
             }
         }
@@ -331,7 +355,7 @@ impl OffsetReader {
                 }
                 Err(_) => {
                     attempts_left -= 1;
-                    StopSignal::default().wait(self.retry_interval);
+                    self.wait(doing, self.retry_interval)?;
                 }
             }
         }
@@ -360,9 +384,12 @@ impl OffsetReader {
                     .events
                     .explain(doing, &self.servers, error.rdkafka_error_code()));
             }
-            if !is_silence(&error) {
-                StopSignal::default().wait(self.retry_interval);
-            }
+            let delay = if is_silence(&error) {
+                Duration::ZERO
+            } else {
+                self.retry_interval
+            };
+            self.wait(doing, delay)?;
         }
     }
 

@@ -530,3 +530,53 @@ fn json_needs_columns_and_columns_need_json() {
     let spark = slice::message_schema(false);
     assert!(KafkaSourceFactory::new(Some(spark), &options(&[])).is_ok());
 }
+
+#[test]
+fn a_read_that_gets_nothing_hears_that_a_stop_was_asked_for() {
+    let cluster = Cluster::with_topic("t", 1);
+    cluster.send("t", 0, ["a".to_owned()]);
+    let mut source = cluster.open(&[("subscribe", "t"), ("startingOffsets", "earliest")]);
+    let stop = StopSignal::default();
+    source.listen_to(&stop);
+    let start = source.initial_offset().unwrap();
+    let range = source
+        .plan(&start, ReadLimit::Configured, NOW)
+        .unwrap()
+        .range;
+    let hangs = Duration::from_secs(600);
+    cluster
+        .broker
+        .cluster()
+        .broker_round_trip_time(1, hangs)
+        .unwrap();
+    let mut slices = source.read(&range, &[1]).unwrap();
+    stop.set();
+    let error = slices.next().unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Stopped, "{error}");
+    assert!(
+        error.to_string().contains("kafka.bootstrap.servers"),
+        "{error}"
+    );
+    let error = source
+        .plan(&range.end, ReadLimit::Configured, NOW)
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Stopped, "{error}");
+}
+
+#[test]
+fn a_batch_that_is_coming_is_finished_after_a_stop_was_asked_for() {
+    let cluster = Cluster::with_topic("t", 1);
+    cluster.send("t", 0, ["a".to_owned(), "b".to_owned()]);
+    let mut source = cluster.open(&[("subscribe", "t"), ("startingOffsets", "earliest")]);
+    let stop = StopSignal::default();
+    source.listen_to(&stop);
+    let start = source.initial_offset().unwrap();
+    let range = source
+        .plan(&start, ReadLimit::Configured, NOW)
+        .unwrap()
+        .range;
+    stop.set();
+    let slices = source.read(&range, &[1]).unwrap();
+    let rows = slices.map(|slice| (slice.unwrap().decode)().unwrap().num_rows());
+    assert_eq!(rows.sum::<usize>(), 2);
+}
