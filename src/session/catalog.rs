@@ -148,6 +148,9 @@ pub(super) fn is_managed(definition: &TableDefinition) -> bool {
 /// Formats whose text is read and written in a time zone.
 const ZONED_FORMATS: [&str; 2] = ["csv", "json"];
 
+/// Kafka is one of them if values are text; Spark's columns are bytes.
+const KAFKA: &str = "kafka";
+
 /// The options of a source or sink, with the session's time zone where the format needs one and the user names none.
 pub(super) fn with_time_zone(
     session: &Session,
@@ -155,13 +158,12 @@ pub(super) fn with_time_zone(
     options: &BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let mut options = options.clone();
-    let is_given = options
-        .keys()
-        .any(|key| key.eq_ignore_ascii_case("timeZone"));
+    let is_given = |wanted: &str| options.keys().any(|key| key.eq_ignore_ascii_case(wanted));
     let is_zoned = ZONED_FORMATS
         .iter()
-        .any(|zoned| zoned.eq_ignore_ascii_case(format));
-    if is_zoned && !is_given {
+        .any(|zoned| zoned.eq_ignore_ascii_case(format))
+        || (format.eq_ignore_ascii_case(KAFKA) && is_given("value.format"));
+    if is_zoned && !is_given("timeZone") {
         options.insert("timeZone".to_owned(), session.settings().query.time_zone);
     }
     options

@@ -44,11 +44,12 @@ pub(super) fn refuse_columns(format: &str, schema: Option<&SchemaRef>) -> Result
 pub struct RateSourceFactory {
     rows_per_second: i64,
     ramp_up_seconds: i64,
+    partitions: i64,
 }
 
 impl RateSourceFactory {
-    /// Spark's options `rowsPerSecond` (default 1), `rampUpTime` (default 0 seconds) and `numPartitions` (which means nothing here:
-    /// slices are cut by size).
+    /// Spark's options `rowsPerSecond` (default 1), `rampUpTime` (default 0 seconds) and `numPartitions` (default 1: into at least so
+    /// many slices a batch is cut, as far as it has rows, for so many cores to work on).
     ///
     /// # Errors
     ///
@@ -61,11 +62,12 @@ impl RateSourceFactory {
         let mut options = Options::new("rate source", options.clone());
         let rows_per_second = positive(&mut options, "rowsPerSecond", Some(1))?;
         let ramp_up = options.duration("rampUpTime")?.unwrap_or_default();
-        positive(&mut options, "numPartitions", Some(1))?;
+        let partitions = positive(&mut options, "numPartitions", Some(1))?;
         options.finish()?;
         Ok(RateSourceFactory {
             rows_per_second,
             ramp_up_seconds: i64::try_from(ramp_up.as_secs()).unwrap_or(i64::MAX),
+            partitions,
         })
     }
 
@@ -84,6 +86,13 @@ impl RateSourceFactory {
             ))
         })
     }
+}
+
+/// How many rows a slice has if so many are cut into at least so many slices.
+pub(super) fn rows_per_slice(rows: i64, partitions: i64) -> i64 {
+    let whole = rows / partitions;
+    let ceiling = whole + i64::from(rows % partitions > 0);
+    ceiling.clamp(1, ROWS_PER_SLICE)
 }
 
 /// A whole number above 0.
@@ -198,10 +207,11 @@ impl Source for RateSource {
         let span_ms = (to - from) * 1_000;
         let start_us = (pinned.start_ms + from * 1_000) * 1_000;
         let columns = columns.to_vec();
-        let starts = (0..rows).step_by(ROWS_PER_SLICE as usize);
+        let size = rows_per_slice(rows, self.factory.partitions);
+        let starts = (0..rows).step_by(usize::try_from(size).unwrap_or(usize::MAX));
         Ok(Box::new(starts.map(move |row| {
             let columns = columns.clone();
-            let count = (rows - row).min(ROWS_PER_SLICE);
+            let count = (rows - row).min(size);
             Ok(Slice {
                 bytes: usize::try_from(count).unwrap_or(0) * 16,
                 decode: Box::new(move || {
@@ -369,6 +379,17 @@ mod tests {
         assert_eq!(rows.len(), 20_000);
         assert!(rows.iter().enumerate().all(|(at, row)| row.1 == at as i64));
         assert!(rows.iter().all(|row| (0..=1_000_000).contains(&row.0)));
+    }
+
+    #[test]
+    fn a_batch_is_cut_into_as_many_slices_as_were_asked_for() {
+        let mut source = open(&[("rowsPerSecond", "10"), ("numPartitions", "4")]);
+        plan(source.as_mut(), 0, 0);
+        let range = plan(source.as_mut(), 0, 1_000);
+        let slices = source.read(&range, &[1]).unwrap();
+        let sizes = slices.map(|slice| (slice.unwrap().decode)().unwrap().num_rows());
+        assert_eq!(sizes.collect::<Vec<_>>(), [3, 3, 3, 1]);
+        assert_eq!(rows(source.as_mut(), &range).len(), 10);
     }
 
     #[test]

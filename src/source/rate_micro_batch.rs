@@ -3,7 +3,7 @@
 //! An offset counts batches. Batch `n` has the values `n * rowsPerBatch ..` and the timestamp
 //! `startTimestamp + n * advanceMillisPerBatch`; the clock plays no part. A trigger takes one batch.
 
-use super::rate::{make_rows, positive, rate_schema, refuse_columns};
+use super::rate::{make_rows, positive, rate_schema, refuse_columns, rows_per_slice};
 use crate::batch::Timestamp;
 use crate::error::{Error, Result};
 use crate::offset::{Offset, Range};
@@ -19,11 +19,12 @@ pub struct RateMicroBatchFactory {
     rows_per_batch: i64,
     start_ms: i64,
     advance_ms: i64,
+    partitions: i64,
 }
 
 impl RateMicroBatchFactory {
     /// Spark's options `rowsPerBatch` (required), `startTimestamp` (default 0, milliseconds), `advanceMillisPerBatch` (default
-    /// 1000) and `numPartitions` (which means nothing here).
+    /// 1000) and `numPartitions` (default 1: into at least so many slices a batch is cut, as far as it has rows).
     ///
     /// # Errors
     ///
@@ -37,17 +38,35 @@ impl RateMicroBatchFactory {
         let rows_per_batch = positive(&mut options, "rowsPerBatch", None)?;
         let start_ms = not_negative(&mut options, "startTimestamp", 0)?;
         let advance_ms = not_negative(&mut options, "advanceMillisPerBatch", 1_000)?;
-        positive(&mut options, "numPartitions", Some(1))?;
+        let partitions = positive(&mut options, "numPartitions", Some(1))?;
         options.finish()?;
         Ok(RateMicroBatchFactory {
             rows_per_batch,
             start_ms,
             advance_ms,
+            partitions,
         })
     }
 
-    /// The rows of one batch.
-    fn batch(&self, number: u64, columns: &[usize]) -> Result<RecordBatch> {
+    /// The slices of one batch.
+    fn batch(&self, number: u64, columns: &[usize]) -> Vec<Result<Slice>> {
+        let size = rows_per_slice(self.rows_per_batch, self.partitions);
+        let starts = (0..self.rows_per_batch).step_by(usize::try_from(size).unwrap_or(usize::MAX));
+        starts
+            .map(|row| {
+                let end = row.saturating_add(size).min(self.rows_per_batch);
+                self.rows(number, row..end, columns).map(Slice::ready)
+            })
+            .collect()
+    }
+
+    /// Some rows of one batch.
+    fn rows(
+        &self,
+        number: u64,
+        rows: std::ops::Range<i64>,
+        columns: &[usize],
+    ) -> Result<RecordBatch> {
         let number = i128::from(number);
         let first = i64::try_from(number * i128::from(self.rows_per_batch));
         let time = i128::from(self.start_ms) + number * i128::from(self.advance_ms);
@@ -57,7 +76,7 @@ impl RateMicroBatchFactory {
                 "the rate-micro-batch source has run out of numbers. batch=`{number}`"
             )));
         };
-        let values = first..first.saturating_add(self.rows_per_batch);
+        let values = first.saturating_add(rows.start)..first.saturating_add(rows.end);
         make_rows(values, |_| time, columns)
     }
 }
@@ -147,9 +166,9 @@ impl Source for RateMicroBatchSource {
     fn read(&mut self, range: &Range, columns: &[usize]) -> Result<Slices> {
         let numbers = range.start.position()?..range.end.position()?;
         let (factory, columns) = (self.factory.clone(), columns.to_vec());
-        Ok(Box::new(numbers.map(move |number| {
-            factory.batch(number, &columns).map(Slice::ready)
-        })))
+        Ok(Box::new(
+            numbers.flat_map(move |number| factory.batch(number, &columns)),
+        ))
     }
 
     fn prepare_available_now(&mut self) -> Result<()> {
@@ -181,17 +200,32 @@ mod tests {
     fn each_batch_has_its_values_and_its_time() {
         let mut source = open();
         let range = plan(source.as_mut(), 2);
-        let slice = source
-            .read(&range, &[0, 1])
-            .unwrap()
-            .next()
-            .unwrap()
-            .unwrap();
+        let mut slices = source.read(&range, &[0, 1]).unwrap();
+        let slice = slices.next().unwrap().unwrap();
         let batch = (slice.decode)().unwrap();
         let times = batch.column(0).as_primitive::<TimestampMicrosecondType>();
         let values = batch.column(1).as_primitive::<Int64Type>();
         assert_eq!(&times.values()[..], [7_000_000; 3]);
         assert_eq!(&values.values()[..], [6, 7, 8]);
+    }
+
+    #[test]
+    fn a_batch_is_cut_into_as_many_slices_as_were_asked_for() {
+        let options = [("rowsPerBatch", "5"), ("numPartitions", "2")];
+        let options = options.map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let factory = RateMicroBatchFactory::new(None, &BTreeMap::from(options)).unwrap();
+        let mut source = factory.open().unwrap();
+        let range = plan(source.as_mut(), 1);
+        let slices = source.read(&range, &[1]).unwrap();
+        let values = slices.map(|slice| {
+            let batch = (slice.unwrap().decode)().unwrap();
+            batch
+                .column(0)
+                .as_primitive::<Int64Type>()
+                .values()
+                .to_vec()
+        });
+        assert_eq!(values.collect::<Vec<_>>(), [vec![5, 6, 7], vec![8, 9]]);
     }
 
     #[test]

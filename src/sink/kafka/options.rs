@@ -91,11 +91,7 @@ fn parse_json(options: &mut Options) -> Result<Option<JsonRows>> {
                 "the key of Spark's columns is the column `key`; key.columns goes with value.format `json`. option=`key.columns`",
             ));
         }
-        None => {
-            // The session may tell its time zone; Spark's columns have no use for it.
-            options.take("timeZone");
-            return Ok(None);
-        }
+        None => return Ok(None),
     }
     let write = JsonWriteOptions::take(&mut options.clone(), "UTC")?;
     // A table can be read and written: the options of both are known.

@@ -317,11 +317,7 @@ fn parse_no_match(options: &mut Options) -> Result<NoMatch> {
 
 fn parse_value_format(options: &mut Options) -> Result<ValueFormat> {
     match options.take("value.format") {
-        None => {
-            // The session may tell its time zone; bytes have no use for it.
-            options.take("timeZone");
-            Ok(ValueFormat::Bytes)
-        }
+        None => Ok(ValueFormat::Bytes),
         Some(value) if value.eq_ignore_ascii_case("json") => {
             let json = JsonOptions::take(&mut options.clone(), "UTC")?;
             // A table can be read and written: the options of both are known.
