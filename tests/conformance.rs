@@ -1,8 +1,9 @@
 //! Every case as a test of its own: those recorded from Apache Spark (beside the project, or where `TIDEMILL_SHARED` says) and those in
-//! `queries/`. Each runs with one and with four state partitions. A case in `refused.txt` needs what is still to come: it must be refused by
-//! name, and must leave the list as soon as it passes.
+//! `queries/`. Each runs with one and with four state partitions, and with a query that is opened anew from its checkpoint before every
+//! batch. A case in `refused.txt` needs what is still to come: it must be refused by name, and must leave the list as soon as it passes.
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use tidemill::case::{Case, CaseOptions, Outcome, run};
 
@@ -14,18 +15,67 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shared =
         std::env::var_os("TIDEMILL_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
-    let mut files = cases_below(&root.join("queries"));
+    let own = cases_below(&root.join("queries"));
     let recorded = cases_below(&shared.join("conformance"));
     if recorded.is_empty() {
-        eprintln!("not run: no recorded cases in {}", shared.display());
+        say(&format!(
+            "not run: the cases recorded from Spark, there are none in {}",
+            shared.display()
+        ));
     }
-    files.extend(recorded);
-    let trials = files
-        .into_iter()
-        .flat_map(|file| [1, 4].map(|partitions| trial(&file, partitions)))
+    let trials = own
+        .iter()
+        .chain(&recorded)
+        .flat_map(|file| VARIANTS.map(|variant| trial(file, variant)))
         .collect();
-    libtest_mimic::run(&arguments, trials).exit();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let is_refused = |file: &&PathBuf| {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        REFUSED.lines().any(|refused| refused == name)
+    };
+    let refused = recorded.iter().filter(is_refused).count();
+    say(&format!(
+        "{} cases recorded from Spark ({refused} of them need what is still to come and are refused by name) and {} of our own, each in {} variants: {} passed, {} failed, {} filtered out",
+        recorded.len(),
+        own.len(),
+        VARIANTS.len(),
+        conclusion.num_passed,
+        conclusion.num_failed,
+        conclusion.num_filtered_out,
+    ));
+    conclusion.exit();
 }
+
+/// The closing line. Nobody is left to tell, if stdout is closed.
+fn say(line: &str) {
+    drop(writeln!(std::io::stdout(), "{line}"));
+}
+
+/// A way to run a case.
+#[derive(Clone, Copy)]
+struct Variant {
+    name: &'static str,
+    state_partitions: usize,
+    restarts: bool,
+}
+
+const VARIANTS: [Variant; 3] = [
+    Variant {
+        name: "1_partitions",
+        state_partitions: 1,
+        restarts: false,
+    },
+    Variant {
+        name: "4_partitions",
+        state_partitions: 4,
+        restarts: false,
+    },
+    Variant {
+        name: "restarts",
+        state_partitions: 4,
+        restarts: true,
+    },
+];
 
 fn cases_below(directory: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(directory) else {
@@ -42,9 +92,9 @@ fn cases_below(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn trial(file: &Path, state_partitions: usize) -> Trial {
+fn trial(file: &Path, variant: Variant) -> Trial {
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
-    let name = format!("{name}::{state_partitions}_partitions");
+    let name = format!("{name}::{}", variant.name);
     let file = file.to_owned();
     Trial::test(name, move || {
         let text = std::fs::read_to_string(&file)?;
@@ -52,7 +102,8 @@ fn trial(file: &Path, state_partitions: usize) -> Trial {
         case.resolve_files(file.parent().unwrap_or(Path::new(".")))?;
         let directory = tempfile::tempdir()?;
         let options = CaseOptions {
-            state_partitions,
+            state_partitions: variant.state_partitions,
+            restarts: variant.restarts,
             directory: directory.path().to_owned(),
         };
         let is_refused = REFUSED.lines().any(|line| line == case.name);

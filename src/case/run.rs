@@ -4,10 +4,11 @@ use super::compare::{Actual, ActualBatch, conditions, difference, error_differen
 use super::values::{from_batch, to_batch};
 use super::{Case, CaseStep, Expected, ExpectedError, Outcome};
 use crate::error::{Error, Result};
-use crate::micro_batch::QuerySettings;
+use crate::micro_batch::{MicroBatchExecution, QuerySettings, Triggered};
 use crate::plan::builder::{self, EventTimeColumn};
 use crate::plan::{LogicalPlan, Relation, check};
-use crate::query::{CheckpointLocation, QuerySpec};
+use crate::progress::StreamingQueryProgress;
+use crate::query::{CheckpointLocation, QuerySpec, stream_failed};
 use crate::sink::OutputMode;
 use crate::sink::memory::MemorySink;
 use crate::source::memory::MemoryStream;
@@ -27,6 +28,8 @@ use std::sync::Arc;
 pub struct CaseOptions {
     /// How many state partitions.
     pub state_partitions: usize,
+    /// Whether the query is opened anew from its checkpoint before every batch that has input.
+    pub restarts: bool,
     /// Where checkpoints go; each case makes a folder of its own there.
     pub directory: std::path::PathBuf,
 }
@@ -154,6 +157,7 @@ fn execute(case: &Case, options: &CaseOptions) -> Result<Actual> {
         mode,
         sink: &sink,
         settings: settings(case, options)?,
+        restarts: options.restarts,
         watermarks: BTreeMap::new(),
     };
     let outcome = feed(case, &streams, &mut run, &directory);
@@ -278,6 +282,7 @@ struct Run<'a> {
     mode: OutputMode,
     sink: &'a MemorySink,
     settings: QuerySettings,
+    restarts: bool,
     /// Watermark and input rows of each batch.
     watermarks: BTreeMap<u64, (Option<String>, u64)>,
 }
@@ -305,30 +310,64 @@ fn feed(
                 }
             }
         }
+        let batches = end.saturating_sub(given);
         given = given.max(end);
-        run.once(directory)?;
+        if run.restarts {
+            run.in_many_lives(directory, batches)?;
+        } else {
+            run.once(directory)?;
+        }
     }
     Ok(())
 }
 
 impl Run<'_> {
-    /// One life of the query.
-    fn once(&mut self, directory: &Path) -> Result<()> {
+    fn spec(&self, directory: &Path) -> QuerySpec {
         let sink = Arc::new(self.sink.clone());
-        let spec = QuerySpec {
+        QuerySpec {
             trigger: Trigger::AvailableNow,
             checkpoint: CheckpointLocation::Directory(directory.to_owned()),
             settings: self.settings.clone(),
             ..QuerySpec::new(Arc::clone(self.plan), self.mode, sink)
-        };
-        let query = spec.start()?;
+        }
+    }
+
+    /// One life of the query.
+    fn once(&mut self, directory: &Path) -> Result<()> {
+        let query = self.spec(directory).start()?;
         let ended = query.await_termination(None);
-        for progress in query.recent_progress() {
-            let watermark = progress.event_time.get("watermark").cloned();
-            self.watermarks
-                .insert(progress.batch_id.0, (watermark, progress.num_input_rows));
+        for progress in &query.recent_progress() {
+            self.note(progress);
         }
         ended.map(drop)
+    }
+
+    /// A life for each batch that has input, each left without a word as if the process were killed. The last one goes on
+    /// with what has no input: after a start no batch without input is due, here as in Spark.
+    fn in_many_lives(&mut self, directory: &Path, batches: usize) -> Result<()> {
+        for life in 1..=batches.max(1) {
+            let mut execution = MicroBatchExecution::open(&self.spec(directory).into_execution()?)?;
+            let query = execution.query().clone();
+            loop {
+                let triggered = execution
+                    .run_one_trigger()
+                    .map_err(|cause| stream_failed(&query, cause))?;
+                match triggered {
+                    Triggered::Batch(progress) => self.note(&progress),
+                    Triggered::Idle => break,
+                }
+                if life < batches {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, progress: &StreamingQueryProgress) {
+        let watermark = progress.event_time.get("watermark").cloned();
+        self.watermarks
+            .insert(progress.batch_id.0, (watermark, progress.num_input_rows));
     }
 }
 

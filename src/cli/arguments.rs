@@ -175,6 +175,9 @@ pub struct TestArguments {
     /// How many state partitions.
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub state_partitions: usize,
+    /// Open the query anew from its checkpoint before every batch, as if the process were killed.
+    #[arg(long)]
+    pub restarts: bool,
     /// Print failures only.
     #[arg(short, long)]
     pub quiet: bool,

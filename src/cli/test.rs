@@ -17,6 +17,7 @@ pub(super) fn run(arguments: &TestArguments) -> Result<Ended> {
     let directory = std::env::temp_dir().join(format!("tidemill-test-{}", uuid::Uuid::new_v4()));
     let options = CaseOptions {
         state_partitions: arguments.state_partitions,
+        restarts: arguments.restarts,
         directory: directory.clone(),
     };
     let (mut passed, mut failed) = (0_u64, 0_u64);
