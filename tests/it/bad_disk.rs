@@ -110,7 +110,7 @@ fn a_query_that_runs_out_of_room_waits_for_it_and_goes_on_where_it_was() {
     // The log reaches that after some batches.
     let mut process = Process::start(limited(&command(home.path()), 8));
     assert!(process.wait_for("opened again after a delay", 2));
-    terminate(process.id());
+    terminate(process.child.id());
     let ended = process.end();
     assert_eq!(ended.code, Some(0), "{}", said(&ended));
     check_message(&ended, home.path());

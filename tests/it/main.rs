@@ -1,9 +1,7 @@
 //! The integration tests, one binary: each module is about one promise to users.
 
 mod bad_disk;
-mod broker;
 mod crash;
-mod kafka;
 #[path = "../support/process.rs"]
 mod process;
 mod sample;

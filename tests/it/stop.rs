@@ -33,7 +33,7 @@ fn sigterm_ends_a_query_whose_broker_hangs_and_the_next_start_goes_on() {
         .broker_round_trip_time(1, Duration::from_secs(600))
         .unwrap();
     let asked = Instant::now();
-    terminate(process.id());
+    terminate(process.child.id());
     let ended = process.end();
     assert!(asked.elapsed() < PATIENCE, "{:?}", asked.elapsed());
     assert_eq!(ended.code, Some(0), "{:?}", ended.said);
@@ -42,7 +42,7 @@ fn sigterm_ends_a_query_whose_broker_hangs_and_the_next_start_goes_on() {
     send(&servers, "b");
     let mut process = run();
     assert!(process.wait_for(BATCH, 1));
-    terminate(process.id());
+    terminate(process.child.id());
     assert_eq!(process.end().code, Some(0));
     assert_eq!(lines(&out), ["a", "b"]);
 }

@@ -1,9 +1,10 @@
 //! Every promise about Kafka, on a real Apache Kafka broker (`scripts/kafka start`): the mock cluster and other stand-ins are
 //! wrong where it matters.
 //!
-//! The broker is that of `KAFKA_BOOTSTRAP_SERVERS`. Without it nothing here can run, and the run says so.
+//! The broker is that of `KAFKA_BOOTSTRAP_SERVERS`. Without it nothing here can run, and the closing line says so.
 
-use crate::broker::{Broker, TIMEOUT, broker, not_run, send};
+use crate::broker::{self, Broker, TIMEOUT, send};
+use crate::harness::{Group, tests};
 use arrow::array::{Array, AsArray, ListArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use rdkafka::ClientConfig;
@@ -22,6 +23,40 @@ use tidemill::source::{ReadLimit, Source, SourceFactory};
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
+/// What these tests need, with the tests.
+pub(crate) fn groups() -> [Group; 2] {
+    let plain = tests![
+        every_starting_and_ending_position_means_what_spark_means,
+        all_columns_have_the_values_of_the_message,
+        the_broker_s_time_is_of_type_one,
+        aborted_transactions_are_invisible_and_their_gaps_hold_nothing_up,
+        only_control_records_after_the_last_batch_end_the_next_one,
+        an_open_transaction_ends_what_can_be_read,
+        compaction_gaps_are_no_loss,
+        deleted_records_are_a_loss_that_names_what_is_gone,
+        a_topic_that_was_created_again_is_a_loss_even_if_its_offsets_look_right,
+        a_deleted_topic_is_a_loss_that_names_its_partitions,
+        a_new_partition_is_read_from_its_first_message_and_again_on_a_replay,
+        a_topic_that_matches_the_pattern_later_is_read_from_its_first_message,
+        big_messages_pass_whatever_the_fetch_sizes_are,
+        the_same_rows_come_in_the_same_order_in_every_life_of_a_query,
+        batches_that_follow_each_other_read_every_row_once,
+        rows_that_are_written_are_read_back,
+        a_sink_whose_topic_is_missing_says_so_before_the_first_batch,
+    ];
+    let sasl = tests![a_consumer_with_scram_reads_and_a_wrong_password_is_refused_at_once,];
+    [
+        Group {
+            missing: broker::missing(),
+            tests: plain,
+        },
+        Group {
+            missing: broker::missing().or_else(broker::missing_sasl),
+            tests: sasl,
+        },
+    ]
+}
+
 /// Reading with the source.
 impl Broker {
     fn factory(&self, pairs: &[(&str, &str)]) -> KafkaSourceFactory {
@@ -34,7 +69,7 @@ impl Broker {
     }
 
     /// Values of a topic, read as a table from the earliest to the latest.
-    fn values(&self, topic: &str, pairs: &[(&str, &str)]) -> Vec<String> {
+    pub(crate) fn values(&self, topic: &str, pairs: &[(&str, &str)]) -> Vec<String> {
         let pairs: Vec<_> = pairs
             .iter()
             .copied()
@@ -117,9 +152,8 @@ fn offset(topic: &str, offsets: &[i64]) -> Offset {
     Offset::Kafka(BTreeMap::from([(topic.to_owned(), partitions)]))
 }
 
-#[test]
 fn every_starting_and_ending_position_means_what_spark_means() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let topic = broker.topic(1, &[]);
     for (value, time) in [("a", 1_000), ("b", 2_000), ("c", 3_000), ("d", 4_000)] {
         let record: BaseRecord<'_, str, str> =
@@ -191,9 +225,8 @@ fn every_starting_and_ending_position_means_what_spark_means() {
     assert_eq!(stream.initial_offset().unwrap(), offset(&topic, &[4]));
 }
 
-#[test]
 fn all_columns_have_the_values_of_the_message() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let topic = broker.topic(1, &[]);
     let headers = OwnedHeaders::new()
         .insert(Header {
@@ -270,9 +303,8 @@ fn all_columns_have_the_values_of_the_message() {
     );
 }
 
-#[test]
 fn the_broker_s_time_is_of_type_one() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let topic = broker.topic(1, &[("message.timestamp.type", "LogAppendTime")]);
     broker.send(&topic, 0, numbers(0, 1));
     let batches = broker
@@ -306,9 +338,8 @@ fn end(producer: &BaseProducer, commits: bool) {
     }
 }
 
-#[test]
 fn aborted_transactions_are_invisible_and_their_gaps_hold_nothing_up() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let topic = broker.topic(1, &[]);
     let producer = transactional(&broker, &topic);
     for (value, commits) in [("a", true), ("b", false), ("c", true), ("d", false)] {
@@ -355,9 +386,8 @@ fn aborted_transactions_are_invisible_and_their_gaps_hold_nothing_up() {
     assert_eq!(all.concat(), "abcd");
 }
 
-#[test]
 fn only_control_records_after_the_last_batch_end_the_next_one() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let topic = broker.topic(1, &[]);
     let producer = transactional(&broker, &topic);
     let mut source = broker.open(&[("subscribe", &topic), ("startingOffsets", "earliest")]);
@@ -378,9 +408,8 @@ fn only_control_records_after_the_last_batch_end_the_next_one() {
     }
 }
 
-#[test]
 fn an_open_transaction_ends_what_can_be_read() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let topic = broker.topic(1, &[]);
     broker.send(&topic, 0, ["before".to_owned()]);
     let producer = transactional(&broker, &topic);
@@ -398,9 +427,8 @@ fn an_open_transaction_ends_what_can_be_read() {
     assert_eq!(values(&mut *source, &range), ["open", "after"]);
 }
 
-#[test]
 fn compaction_gaps_are_no_loss() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let topic = broker.topic(
         1,
         &[
@@ -442,9 +470,8 @@ fn compaction_gaps_are_no_loss() {
     assert_eq!(last, Some((written - 1).to_string()));
 }
 
-#[test]
 fn deleted_records_are_a_loss_that_names_what_is_gone() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let topic = broker.topic(2, &[]);
     broker.send(&topic, 0, numbers(0, 10));
     broker.send(&topic, 1, numbers(10, 20));
@@ -481,9 +508,8 @@ fn deleted_records_are_a_loss_that_names_what_is_gone() {
     assert_eq!(values(&mut *lenient, &logged), expected);
 }
 
-#[test]
 fn a_topic_that_was_created_again_is_a_loss_even_if_its_offsets_look_right() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let topic = broker.topic(1, &[]);
     broker.send(&topic, 0, numbers(0, 5));
     let options = [
@@ -520,9 +546,8 @@ fn a_topic_that_was_created_again_is_a_loss_even_if_its_offsets_look_right() {
     );
 }
 
-#[test]
 fn a_deleted_topic_is_a_loss_that_names_its_partitions() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let topic = broker.topic(2, &[]);
     broker.send(&topic, 0, numbers(0, 5));
     let mut source = broker.open(&[
@@ -553,9 +578,8 @@ fn a_deleted_topic_is_a_loss_that_names_its_partitions() {
     assert_eq!(error.unwrap().kind(), ErrorKind::DataLoss);
 }
 
-#[test]
 fn a_new_partition_is_read_from_its_first_message_and_again_on_a_replay() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let topic = broker.topic(1, &[]);
     broker.send(&topic, 0, numbers(0, 3));
     let mut source = broker.open(&[("subscribe", &topic)]);
@@ -571,9 +595,8 @@ fn a_new_partition_is_read_from_its_first_message_and_again_on_a_replay() {
     assert_eq!(values(&mut *restarted, &range), expected);
 }
 
-#[test]
 fn a_topic_that_matches_the_pattern_later_is_read_from_its_first_message() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let first = broker.topic(1, &[]);
     let pattern = format!("{first}(-later)?");
     let mut source = broker.open(&[("subscribePattern", &pattern)]);
@@ -585,9 +608,8 @@ fn a_topic_that_matches_the_pattern_later_is_read_from_its_first_message() {
     assert_eq!(values(&mut *source, &range), ["0", "1"]);
 }
 
-#[test]
 fn big_messages_pass_whatever_the_fetch_sizes_are() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let topic = broker.topic(1, &[("max.message.bytes", "20000000")]);
     let sizes = [10, 9_000_000, 10, 3_000_000];
     broker.send(&topic, 0, sizes.iter().map(|size| "x".repeat(*size)));
@@ -601,9 +623,8 @@ fn big_messages_pass_whatever_the_fetch_sizes_are() {
     }
 }
 
-#[test]
 fn the_same_rows_come_in_the_same_order_in_every_life_of_a_query() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let topic = broker.topic(4, &[]);
     for partition in 0..4 {
         broker.send(&topic, partition, numbers(0, 5_000));
@@ -633,9 +654,8 @@ fn the_same_rows_come_in_the_same_order_in_every_life_of_a_query() {
     assert_eq!(total, 20_000);
 }
 
-#[test]
 fn batches_that_follow_each_other_read_every_row_once() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let topic = broker.topic(3, &[]);
     let mut source = broker.open(&[("subscribe", &topic), ("startingOffsets", "earliest")]);
     let mut at = source.initial_offset().unwrap();
@@ -650,15 +670,9 @@ fn batches_that_follow_each_other_read_every_row_once() {
     assert_eq!(read, numbers(0, 300).collect::<Vec<_>>());
 }
 
-#[test]
 fn a_consumer_with_scram_reads_and_a_wrong_password_is_refused_at_once() {
-    let Some(broker) = broker() else { return };
-    let Ok(sasl) = std::env::var("KAFKA_SASL_BOOTSTRAP_SERVERS") else {
-        not_run(
-            "KAFKA_SASL_BOOTSTRAP_SERVERS is not set: scripts/kafka start --sasl has one, two ports up",
-        );
-        return;
-    };
+    let broker = Broker::of_environment();
+    let sasl = std::env::var(broker::SASL_SERVERS).unwrap();
     let topic = broker.topic(1, &[]);
     broker.send(&topic, 0, numbers(0, 3));
     let factory = |password: &str| {
@@ -684,9 +698,8 @@ fn a_consumer_with_scram_reads_and_a_wrong_password_is_refused_at_once() {
     assert!(!format!("{error:?}").contains("not-the-secret"));
 }
 
-#[test]
 fn rows_that_are_written_are_read_back() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let topic = broker.topic(3, &[]);
     let options = with_servers(&broker.servers, &[("topic", &topic)]);
     let mut sink = KafkaSinkFactory::new(&options).unwrap().open().unwrap();
@@ -712,9 +725,8 @@ fn rows_that_are_written_are_read_back() {
     assert_eq!(read, expected);
 }
 
-#[test]
 fn a_sink_whose_topic_is_missing_says_so_before_the_first_batch() {
-    let Some(broker) = broker() else { return };
+    let broker = Broker::of_environment();
     let options = with_servers(&broker.servers, &[("topic", "it-no-such-topic")]);
     let mut sink = KafkaSinkFactory::new(&options).unwrap().open().unwrap();
     let field = arrow::datatypes::Field::new("value", arrow::datatypes::DataType::Utf8, true);

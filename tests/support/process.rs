@@ -22,7 +22,7 @@ pub(crate) const BATCH: &str = "\"batchId\":";
 
 /// A process whose stderr is read. It is killed when this is dropped.
 pub(crate) struct Process {
-    child: Child,
+    pub(crate) child: Child,
     stderr: Lines<BufReader<ChildStderr>>,
     said: Vec<String>,
 }
@@ -70,11 +70,6 @@ impl Process {
             self.said.push(line);
         }
         true
-    }
-
-    /// The process, for signals.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// Waits for its end.

@@ -1,6 +1,6 @@
 //! The real Apache Kafka broker of the tests: topics of their own, rows in them.
 //!
-//! It is that of `KAFKA_BOOTSTRAP_SERVERS` (`scripts/kafka start`). Without it a test that needs it cannot run, and says so.
+//! It is that of `KAFKA_BOOTSTRAP_SERVERS` (`scripts/kafka start`). Without it the tests that need it are not run, and the closing line says so.
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
@@ -8,7 +8,6 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset as NativeOffset, TopicPartitionList};
 use std::future::Future;
-use std::io::Write as _;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,26 +18,32 @@ use std::time::Duration;
 /// How long the broker may take to answer.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The broker, or `None`: then the test says that it did not run, in a line that the test harness does not capture.
-pub(crate) fn broker() -> Option<Broker> {
-    match std::env::var("KAFKA_BOOTSTRAP_SERVERS") {
-        Ok(servers) if !servers.is_empty() => Some(Broker::connect(servers)),
-        _ => {
-            not_run("KAFKA_BOOTSTRAP_SERVERS is not set: start a broker with scripts/kafka");
-            None
-        }
-    }
+/// Where the broker is.
+const SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
+
+/// Where its listener with passwords is.
+pub(crate) const SASL_SERVERS: &str = "KAFKA_SASL_BOOTSTRAP_SERVERS";
+
+/// Why tests that need a broker cannot run, if they cannot.
+pub(crate) fn missing() -> Option<String> {
+    unset(
+        SERVERS,
+        "scripts/kafka start starts a broker and says where it is",
+    )
 }
 
-/// Says that this test did not run, and why. Not with `println`, which the test harness keeps to itself when a test passes.
-pub(crate) fn not_run(why: &str) {
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or("a test").to_owned();
-    #[expect(
-        clippy::explicit_write,
-        reason = "the test harness captures `eprintln`"
-    )]
-    writeln!(std::io::stderr(), "NOT RUN: {test}: {why}").unwrap();
+/// Why tests that need its listener with passwords cannot run, if they cannot.
+pub(crate) fn missing_sasl() -> Option<String> {
+    unset(
+        SASL_SERVERS,
+        "scripts/kafka start --sasl has it, two ports up",
+    )
+}
+
+/// That a variable is not set, if it is not, and how to set it.
+fn unset(variable: &str, how: &str) -> Option<String> {
+    let is_set = std::env::var(variable).is_ok_and(|value| !value.is_empty());
+    (!is_set).then(|| format!("{variable} is not set: {how}"))
 }
 
 /// Numbers the topics of this process.
@@ -52,7 +57,9 @@ pub(crate) struct Broker {
 }
 
 impl Broker {
-    fn connect(servers: String) -> Broker {
+    /// That of the environment.
+    pub(crate) fn of_environment() -> Broker {
+        let servers = std::env::var(SERVERS).unwrap();
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &servers)

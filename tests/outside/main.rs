@@ -1,0 +1,17 @@
+//! Tests that need something of the machine that may be missing: a Kafka broker, `strace`. What cannot run is told in the closing
+//! line, with its number and the reason; it is never passed over in silence.
+
+mod broker;
+mod harness;
+mod kafka;
+mod kafka_restart;
+#[path = "../support/process.rs"]
+mod process;
+mod syscalls;
+
+fn main() {
+    let groups = kafka::groups()
+        .into_iter()
+        .chain([kafka_restart::group(), syscalls::group()]);
+    harness::run(groups.collect());
+}
