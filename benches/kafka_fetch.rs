@@ -179,8 +179,11 @@ fn write_once(servers: &str, topic: &str, messages: u64) -> Result<()> {
 /// An ad event of the Yahoo streaming benchmark.
 fn event(text: &mut String, number: u64) {
     let id = |kind: u64| format!("{:016x}-{:016x}", number.wrapping_mul(kind), kind);
-    let kinds = ["view", "click", "purchase"];
-    let kind = kinds[usize::try_from(number % 3).unwrap_or(0)];
+    let kind = match number % 3 {
+        0 => "view",
+        1 => "click",
+        _ => "purchase",
+    };
     text.clear();
     write!(
         text,

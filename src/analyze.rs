@@ -210,7 +210,7 @@ impl<'a> Analyzer<'a> {
             } => self.resolve_case(ast, branches, otherwise.as_deref()),
             AstKind::Field(input, name) => {
                 let resolved = self.resolve(input)?;
-                self.field(resolved, name, || self.text(input))
+                column::field(resolved, name, || self.text(input))
             }
             AstKind::Index(input, index) => self.resolve_index(ast, input, index),
             AstKind::Alias(input, _) => self.resolve(input),

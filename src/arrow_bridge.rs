@@ -379,13 +379,13 @@ fn of_column(name: &str, error: &Error) -> Error {
 /// Hands an array of arrow-rs to polars.
 fn export(array: &ArrayRef) -> Result<Box<dyn polars_arrow::array::Array>> {
     let (mut from, mut schema) = arrow::ffi::to_ffi(&array.to_data())?;
-    // SAFETY: both sides declare the C data interface's `struct ArrowArray` and `struct ArrowSchema` as `repr(C)` with the same
-    // members, so a pointer to one is a pointer to the other. `replace` moves the value out and leaves a released one behind, so
-    // that exactly one side frees it. What arrow-rs exports keeps to the interface, which is what the two imports ask for.
     #[expect(
         unsafe_code,
         reason = "the C data interface is the only way across without copying"
     )]
+    // SAFETY: both sides declare the C data interface's `struct ArrowArray` and `struct ArrowSchema` as `repr(C)` with the same
+    // members, so a pointer to one is a pointer to the other. `replace` moves the value out and leaves a released one behind, so
+    // that exactly one side frees it. What arrow-rs exports keeps to the interface, which is what the two imports ask for.
     let imported = unsafe {
         let array = std::ptr::replace(
             (&raw mut from).cast::<polars_arrow::ffi::ArrowArray>(),
@@ -410,13 +410,13 @@ fn import(
 ) -> Result<ArrayRef> {
     let mut exported = polars_arrow::ffi::export_array_to_c(array);
     let schema = schema_from_polars(polars_arrow::ffi::export_field_to_c(field));
-    // SAFETY: as in `export`, the two `repr(C)` structs are one and the same, and `from_raw` moves the value out of the place it is
-    // given, leaving a released one. What polars exports keeps to the interface, which is what `from_ffi` asks for; the schema was
-    // exported from the field of the same array.
     #[expect(
         unsafe_code,
         reason = "the C data interface is the only way across without copying"
     )]
+    // SAFETY: as in `export`, the two `repr(C)` structs are one and the same, and `from_raw` moves the value out of the place it is
+    // given, leaving a released one. What polars exports keeps to the interface, which is what `from_ffi` asks for; the schema was
+    // exported from the field of the same array.
     let data = unsafe {
         let array = FFI_ArrowArray::from_raw((&raw mut exported).cast::<FFI_ArrowArray>());
         from_ffi(array, &schema)
@@ -426,12 +426,12 @@ fn import(
 
 /// Takes the description of a column from polars.
 fn schema_from_polars(mut exported: polars_arrow::ffi::ArrowSchema) -> FFI_ArrowSchema {
-    // SAFETY: both are `repr(C)` declarations of the C data interface's `struct ArrowSchema`; `from_raw` moves the value out of the
-    // place it is given and leaves a released one, which is then dropped without effect.
     #[expect(
         unsafe_code,
         reason = "the C data interface is the only way across without copying"
     )]
+    // SAFETY: both are `repr(C)` declarations of the C data interface's `struct ArrowSchema`; `from_raw` moves the value out of the
+    // place it is given and leaves a released one, which is then dropped without effect.
     unsafe {
         FFI_ArrowSchema::from_raw((&raw mut exported).cast::<FFI_ArrowSchema>())
     }

@@ -18,10 +18,8 @@ pub(crate) mod text;
 pub(crate) mod zone;
 
 pub(crate) use datetime::{parse_date, parse_timestamp, parse_timestamp_ntz};
-pub(crate) use decimal::{
-    decimal_to_double, divide_half_up, double_to_decimal, power_of_ten, rescale,
-};
-pub(crate) use failure::{decimal_overflow, invalid_input, overflow};
+pub(crate) use decimal::{decimal_to_double, divide_half_up, power_of_ten, rescale};
+pub(crate) use failure::decimal_overflow;
 
 pub(crate) use text::double_digits;
 

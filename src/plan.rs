@@ -137,20 +137,21 @@ pub enum Relation {
 
 /// The kinds of node. Expressions are over the columns of the input; for a join's condition over left then right.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each variant says what its fields are")]
 pub enum PlanNode {
     /// Reads.
     Scan(Relation),
-    /// Computes columns.
+    /// Computes `columns`.
     Project {
         input: Arc<LogicalPlan>,
         columns: Vec<NamedExpr>,
     },
-    /// Keeps the rows for which the predicate is true.
+    /// Keeps the rows for which `predicate` is true.
     Filter {
         input: Arc<LogicalPlan>,
         predicate: Expr,
     },
-    /// Declares column `column` (by index) to be event time.
+    /// Declares `column` (by index) to be event time, of which rows come up to `delay_ms` late.
     Watermark {
         input: Arc<LogicalPlan>,
         column: usize,
@@ -179,13 +180,14 @@ pub enum PlanNode {
         /// A name the user gave the operator's state, if any.
         operator_name: Option<String>,
     },
-    /// First row per key (`columns`, by index). All columns stay.
+    /// First row per key (`columns`, by index). All columns stay. With `is_within_watermark` a key is forgotten, and may come
+    /// again, once the watermark has passed its first row by the watermark's delay.
     Deduplicate {
         input: Arc<LogicalPlan>,
         columns: Vec<usize>,
         is_within_watermark: bool,
     },
-    /// Joins. Equalities have been taken out of the condition; what is left is `residual`.
+    /// Joins `left` and `right`. Equalities have been taken out of the condition; what is left is `residual`.
     Join {
         left: Arc<LogicalPlan>,
         right: Arc<LogicalPlan>,
@@ -197,18 +199,18 @@ pub enum PlanNode {
     },
     /// All rows of all inputs, which have the same types.
     Union { inputs: Vec<Arc<LogicalPlan>> },
-    /// Sorts.
+    /// Sorts by `keys`.
     Sort {
         input: Arc<LogicalPlan>,
         keys: Vec<SortKey>,
     },
-    /// The first rows: over the life of the query in append mode, of each result in complete mode.
+    /// The first `rows` rows behind `offset` others: over the life of the query in append mode, of each result in complete mode.
     Limit {
         input: Arc<LogicalPlan>,
         rows: u64,
         offset: u64,
     },
-    /// `EXCEPT` and `INTERSECT`, for static inputs.
+    /// `EXCEPT` (`is_except`) and `INTERSECT`, for static inputs; duplicates stay with `is_all`.
     SetOperation {
         left: Arc<LogicalPlan>,
         right: Arc<LogicalPlan>,
@@ -230,13 +232,36 @@ pub struct SessionKey {
 
 /// What a generator makes of each row.
 #[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each variant says what its fields are")]
 pub enum Generator {
-    /// A row per element of an array or entry of a map; with its position, if `has_position`.
+    /// A row per element of `input`, an array, or entry of it, a map; with its position, if `has_position`.
     Explode { input: Expr, has_position: bool },
-    /// A row per struct of an array of structs, its fields as columns.
+    /// A row per struct of `input`, an array of structs, its fields as columns.
     Inline { input: Expr },
-    /// The values in `rows` rows.
+    /// The `values` in `rows` rows.
     Stack { rows: usize, values: Vec<Expr> },
+}
+
+impl PlanNode {
+    /// The inputs, left to right, to be replaced.
+    pub(crate) fn inputs_mut(&mut self) -> Vec<&mut Arc<LogicalPlan>> {
+        match self {
+            PlanNode::Scan(_) => vec![],
+            PlanNode::Project { input, .. }
+            | PlanNode::Filter { input, .. }
+            | PlanNode::Watermark { input, .. }
+            | PlanNode::Generate { input, .. }
+            | PlanNode::Expand { input, .. }
+            | PlanNode::Aggregate { input, .. }
+            | PlanNode::Deduplicate { input, .. }
+            | PlanNode::Sort { input, .. }
+            | PlanNode::Limit { input, .. } => vec![input],
+            PlanNode::Join { left, right, .. } | PlanNode::SetOperation { left, right, .. } => {
+                vec![left, right]
+            }
+            PlanNode::Union { inputs } => inputs.iter_mut().collect(),
+        }
+    }
 }
 
 impl LogicalPlan {

@@ -262,6 +262,10 @@ impl SessionBuilder {
     }
 
     /// Any setting, by Spark's key.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "so that callers write a number, not a reference to one"
+    )]
     pub fn config(mut self, key: &str, value: impl ToString) -> SessionBuilder {
         if let Err(error) = self.settings.set(key, &value.to_string()) {
             self.error.get_or_insert(error);

@@ -4,7 +4,7 @@
 //! grouping id is column [`GROUPING_ID`]: numbers that no input has. The plan builder turns them into columns of the aggregation's output
 //! once all of it is known.
 
-use crate::analyze::call::{coerced, in_order, with_expression};
+use crate::analyze::call::{apply_named, coerced, in_order, with_expression};
 use crate::analyze::{Analyzer, Place};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstCall, AstKind, Expr};
@@ -199,8 +199,8 @@ impl Analyzer<'_> {
         let bit = i32::try_from(bit).unwrap_or(i32::MAX);
         let shift = Expr::literal(Arc::new(Int32Array::from(vec![bit])));
         let one = Expr::literal(Arc::new(Int64Array::from(vec![1])));
-        let shifted = self.apply_named("shiftright", vec![grouping_id(), shift], text)?;
-        let masked = self.apply_named("&", vec![shifted, one], text)?;
+        let shifted = apply_named("shiftright", vec![grouping_id(), shift], text)?;
+        let masked = apply_named("&", vec![shifted, one], text)?;
         Ok(super::cast_to(masked, &DataType::Int8))
     }
 

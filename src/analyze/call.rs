@@ -36,7 +36,7 @@ impl Analyzer<'_> {
             return Err(self.refuse_over(ast));
         }
         if let Some(resolved) = self.resolve_form(ast, call) {
-            self.refuse_modifiers(call)?;
+            refuse_modifiers(call)?;
             return resolved;
         }
         if time_window::is_window_call(call) {
@@ -48,7 +48,7 @@ impl Analyzer<'_> {
         if let Some(function) = registry::scalar(&call.name)
             && !call.name.starts_with("__")
         {
-            self.refuse_modifiers(call)?;
+            refuse_modifiers(call)?;
             return self.resolve_scalar(&function, ast, call);
         }
         if let Some(function) = registry::aggregate(&call.name) {
@@ -57,7 +57,7 @@ impl Analyzer<'_> {
         if let Some(data_type) = type_of_name(&call.name)
             && let [input] = &call.arguments[..]
         {
-            self.refuse_modifiers(call)?;
+            refuse_modifiers(call)?;
             let cast = AstKind::Cast {
                 input: Box::new(input.clone()),
                 data_type,
@@ -80,35 +80,7 @@ impl Analyzer<'_> {
         } else {
             self.resolve_all(&arguments)?
         };
-        self.apply(function, resolved, || self.text(ast))
-    }
-
-    /// A call of `function`, its arguments cast to what it wants. `text` is what messages call it.
-    pub(super) fn apply(
-        &self,
-        function: &Arc<ScalarFunction>,
-        arguments: Vec<Expr>,
-        text: impl Fn() -> String,
-    ) -> Result<Expr> {
-        let signature =
-            (function.resolve)(&arguments).map_err(|error| with_expression(error, &text()))?;
-        let arguments = coerced(arguments, &signature, function.name)?;
-        Ok(Expr {
-            data_type: signature.returns,
-            is_nullable: signature.is_nullable,
-            span: crate::error::Span::NOWHERE,
-            kind: ExprKind::Call(Arc::clone(function), arguments),
-        })
-    }
-
-    /// A call of the registered function `name` that nobody wrote.
-    pub(super) fn apply_named(
-        &self,
-        name: &str,
-        arguments: Vec<Expr>,
-        text: impl Fn() -> String,
-    ) -> Result<Expr> {
-        self.apply(&required(name)?, arguments, text)
+        apply(function, resolved, || self.text(ast))
     }
 
     /// What is said about `OVER`.
@@ -139,26 +111,52 @@ impl Analyzer<'_> {
         ))
         .with_condition("UNSUPPORTED_GENERATOR.OUTSIDE_SELECT")
     }
+}
 
-    /// `DISTINCT`, `FILTER`, … belong to aggregates.
-    fn refuse_modifiers(&self, call: &AstCall) -> Result<()> {
-        let what = if call.is_distinct {
-            "DISTINCT"
-        } else if call.filter.is_some() {
-            "FILTER clause"
-        } else if call.ignores_nulls {
-            "IGNORE NULLS"
-        } else if !call.within_group.is_empty() {
-            "WITHIN GROUP (ORDER BY ...)"
-        } else {
-            return Ok(());
-        };
-        Err(Error::invalid(format!(
-            "the function `{}` does not support {what}",
-            call.name
-        ))
-        .with_condition("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX"))
-    }
+/// A call of `function`, its arguments cast to what it wants. `text` is what messages call it.
+pub(super) fn apply(
+    function: &Arc<ScalarFunction>,
+    arguments: Vec<Expr>,
+    text: impl Fn() -> String,
+) -> Result<Expr> {
+    let signature =
+        (function.resolve)(&arguments).map_err(|error| with_expression(error, &text()))?;
+    let arguments = coerced(arguments, &signature, function.name)?;
+    Ok(Expr {
+        data_type: signature.returns,
+        is_nullable: signature.is_nullable,
+        span: crate::error::Span::NOWHERE,
+        kind: ExprKind::Call(Arc::clone(function), arguments),
+    })
+}
+
+/// A call of the registered function `name` that nobody wrote.
+pub(super) fn apply_named(
+    name: &str,
+    arguments: Vec<Expr>,
+    text: impl Fn() -> String,
+) -> Result<Expr> {
+    apply(&required(name)?, arguments, text)
+}
+
+/// `DISTINCT`, `FILTER`, … belong to aggregates.
+fn refuse_modifiers(call: &AstCall) -> Result<()> {
+    let what = if call.is_distinct {
+        "DISTINCT"
+    } else if call.filter.is_some() {
+        "FILTER clause"
+    } else if call.ignores_nulls {
+        "IGNORE NULLS"
+    } else if !call.within_group.is_empty() {
+        "WITHIN GROUP (ORDER BY ...)"
+    } else {
+        return Ok(());
+    };
+    Err(Error::invalid(format!(
+        "the function `{}` does not support {what}",
+        call.name
+    ))
+    .with_condition("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX"))
 }
 
 /// The registered function `name`, which this library itself needs.

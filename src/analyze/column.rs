@@ -237,7 +237,7 @@ impl Analyzer<'_> {
     /// The column, parameter or name of the list that this stands for, with the fields that follow.
     pub(super) fn resolve_name(&mut self, parts: &[String]) -> Result<Expr> {
         if let Some((expr, taken)) = self.parameter(parts) {
-            return self.fields(expr, parts, taken);
+            return fields(expr, parts, taken);
         }
         let (own, added) = self
             .schema
@@ -246,12 +246,12 @@ impl Analyzer<'_> {
         if let Some((index, taken)) = find_column(own, parts)?
             && let Some(column) = own.get(index)
         {
-            return self.fields(column_expr(index, column), parts, taken);
+            return fields(column_expr(index, column), parts, taken);
         }
         if let Some((index, taken)) = find_column(added, parts)?
             && let Some(column) = added.get(index)
         {
-            return self.fields(column_expr(own.len() + index, column), parts, taken);
+            return fields(column_expr(own.len() + index, column), parts, taken);
         }
         if let Some(expr) = self.alias(parts)? {
             return Ok(expr);
@@ -310,28 +310,28 @@ impl Analyzer<'_> {
             .with_condition("AMBIGUOUS_LATERAL_COLUMN_ALIAS"));
         }
         self.aliases.extend(later);
-        self.fields(resolved?, parts, 1).map(Some)
+        fields(resolved?, parts, 1).map(Some)
     }
+}
 
-    /// The fields named by what is left of a name.
-    fn fields(&self, mut expr: Expr, parts: &[String], taken: usize) -> Result<Expr> {
-        for (position, name) in parts.iter().enumerate().skip(taken) {
-            let text = || parts.get(..position).unwrap_or_default().join(".");
-            expr = self.field(expr, name, text)?;
-        }
-        Ok(expr)
+/// The fields named by what is left of a name.
+fn fields(mut expr: Expr, parts: &[String], taken: usize) -> Result<Expr> {
+    for (position, name) in parts.iter().enumerate().skip(taken) {
+        let text = || parts.get(..position).unwrap_or_default().join(".");
+        expr = field(expr, name, text)?;
     }
+    Ok(expr)
+}
 
-    /// `input.name`, of a struct, or of a map by key.
-    pub(super) fn field(&self, input: Expr, name: &str, text: impl Fn() -> String) -> Result<Expr> {
-        if matches!(input.data_type, DataType::Map(..)) {
-            let key = Expr::literal(std::sync::Arc::new(arrow::array::StringArray::from(vec![
-                name,
-            ])));
-            return self.element(input, key, &format!("{}.{name}", text()));
-        }
-        struct_field(input, name, text)
+/// `input.name`, of a struct, or of a map by key.
+pub(super) fn field(input: Expr, name: &str, text: impl Fn() -> String) -> Result<Expr> {
+    if matches!(input.data_type, DataType::Map(..)) {
+        let key = Expr::literal(std::sync::Arc::new(arrow::array::StringArray::from(vec![
+            name,
+        ])));
+        return super::form::element(input, key, &format!("{}.{name}", text()));
     }
+    struct_field(input, name, text)
 }
 
 /// `input.name` of a struct.

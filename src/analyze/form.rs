@@ -3,7 +3,7 @@
 //! `AND`, `OR`, `CASE` and `COALESCE` have their own [`ExprKind`]; the others are written with them: `if`, `nvl`, `nullif`, `between`, `in`,
 //! `decode`, ….
 
-use crate::analyze::call::{in_order, unexpected_input};
+use crate::analyze::call::{apply_named, in_order, unexpected_input};
 use crate::analyze::{Analyzer, cast_to, mismatch, null_of};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstCall, AstKind, Expr, ExprKind};
@@ -182,7 +182,7 @@ impl Analyzer<'_> {
             return Err(wrong_count(call, "3"));
         };
         let input = self.resolve(input)?;
-        let condition = self.apply_named("isnotnull", vec![input], || self.text(ast))?;
+        let condition = apply_named("isnotnull", vec![input], || self.text(ast))?;
         let then = self.resolve(then)?;
         let otherwise = self.resolve(otherwise)?;
         self.case(ast, vec![(condition, then)], Some(otherwise))
@@ -204,7 +204,7 @@ impl Analyzer<'_> {
     }
 
     fn null_if_equal(&self, ast: &Ast, left: Expr, right: Expr) -> Result<Expr> {
-        let condition = self.apply_named("=", vec![left.clone(), right], || self.text(ast))?;
+        let condition = apply_named("=", vec![left.clone(), right], || self.text(ast))?;
         let null = null_of(&left.data_type);
         self.case(ast, vec![(condition, null)], Some(left))
     }
@@ -226,8 +226,8 @@ impl Analyzer<'_> {
         let low = self.resolve(low)?;
         let high = self.resolve(high)?;
         let text = || self.text(ast);
-        let above = self.apply_named(">=", vec![input.clone(), low], text)?;
-        let below = self.apply_named("<=", vec![input, high], text)?;
+        let above = apply_named(">=", vec![input.clone(), low], text)?;
+        let below = apply_named("<=", vec![input, high], text)?;
         Ok(above.and(below))
     }
 
@@ -255,7 +255,7 @@ impl Analyzer<'_> {
         let mut values = resolved.into_iter().map(|value| cast_to(value, &data_type));
         let input = values.next().ok_or_else(|| wrong_count(call, "> 1"))?;
         let mut conditions = values
-            .map(|value| self.apply_named("=", vec![input.clone(), value], || self.text(ast)))
+            .map(|value| apply_named("=", vec![input.clone(), value], || self.text(ast)))
             .collect::<Result<Vec<_>>>()?;
         // A balanced tree: a long list must not make a deep expression.
         while conditions.len() > 1 {
@@ -271,7 +271,7 @@ impl Analyzer<'_> {
     fn resolve_decode(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
         if call.arguments.len() < 3 {
             let arguments = self.resolve_all(&call.arguments)?;
-            return self.apply_named("decode", arguments, || self.text(ast));
+            return apply_named("decode", arguments, || self.text(ast));
         }
         let (input, rest) = call
             .arguments
@@ -284,8 +284,7 @@ impl Analyzer<'_> {
         for pair in pairs {
             if let [search, value] = pair {
                 let search = self.resolve(search)?;
-                let condition =
-                    self.apply_named("<=>", vec![input.clone(), search], || self.text(ast))?;
+                let condition = apply_named("<=>", vec![input.clone(), search], || self.text(ast))?;
                 branches.push((condition, self.resolve(value)?));
             }
         }
@@ -322,7 +321,7 @@ impl Analyzer<'_> {
                 self.resolve(argument)?,
             );
         }
-        self.apply_named("named_struct", named, || self.text(ast))
+        apply_named("named_struct", named, || self.text(ast))
     }
 
     /// `input[index]`.
@@ -330,23 +329,23 @@ impl Analyzer<'_> {
         let input = self.resolve(input)?;
         let index = self.resolve(index)?;
         if let (DataType::Struct(_), Some(name)) = (&input.data_type, string_of(&index)) {
-            return self.field(input.clone(), &name, || self.text(ast));
+            return super::column::field(input.clone(), &name, || self.text(ast));
         }
-        self.element(input, index, &self.text(ast))
+        element(input, index, &self.text(ast))
     }
+}
 
-    /// An element of an array, counted from 0, or the value of a key of a map.
-    pub(super) fn element(&self, input: Expr, index: Expr, text: &str) -> Result<Expr> {
-        match input.data_type {
-            DataType::List(_) | DataType::Map(..) => {
-                self.apply_named("__item", vec![input, index], || text.to_owned())
-            }
-            _ => Err(Error::invalid(format!(
-                "can't extract a value from \"{text}\". Need a complex type [STRUCT, ARRAY, MAP] but got \"{}\"",
-                sql_name(&input.data_type)
-            ))
-            .with_condition("INVALID_EXTRACT_BASE_FIELD_TYPE")),
+/// An element of an array, counted from 0, or the value of a key of a map.
+pub(super) fn element(input: Expr, index: Expr, text: &str) -> Result<Expr> {
+    match input.data_type {
+        DataType::List(_) | DataType::Map(..) => {
+            apply_named("__item", vec![input, index], || text.to_owned())
         }
+        _ => Err(Error::invalid(format!(
+            "can't extract a value from \"{text}\". Need a complex type [STRUCT, ARRAY, MAP] but got \"{}\"",
+            sql_name(&input.data_type)
+        ))
+        .with_condition("INVALID_EXTRACT_BASE_FIELD_TYPE")),
     }
 }
 

@@ -191,7 +191,7 @@ fn modifiers_belong_to_aggregates() {
 #[test]
 fn deep_expressions_are_refused_before_the_stack_ends() {
     let mut ast = n("b");
-    for _ in 0..MAX_DEPTH + 1 {
+    for _ in 0..=MAX_DEPTH {
         ast = call("not", &[ast]);
     }
     let error = resolve(&ast, &columns()).unwrap_err();

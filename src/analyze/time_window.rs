@@ -3,6 +3,7 @@
 //! The plan builder asks for the windows of a level of the query ([`WindowSpec::find`]), adds the column that Spark adds, and tells
 //! the analyzer which column the calls stand for. At one level there may be one window only.
 
+use crate::analyze::call::apply_named;
 use crate::analyze::{Analyzer, cast_to, form, mismatch, parse_interval};
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstCall, AstKind, Expr};
@@ -151,7 +152,7 @@ impl Analyzer<'_> {
     fn moment(&mut self, ast: &Ast, argument: &Ast) -> Result<Expr> {
         let time = self.resolve(argument)?;
         if is_window_type(&time.data_type) {
-            return self.apply_named("window_time", vec![time], || self.text(ast));
+            return apply_named("window_time", vec![time], || self.text(ast));
         }
         match &time.data_type {
             DataType::Timestamp(..) => Ok(time),
@@ -304,11 +305,9 @@ fn session(analyzer: &mut Analyzer<'_>, ast: &Ast, call: &AstCall) -> Result<Win
     let gap_us = match &gap.data_type {
         DataType::Utf8 => match form::string_of(&gap) {
             Some(text) => Expr::literal(Arc::new(Int64Array::from(vec![fixed_length(&text)?]))),
-            None => analyzer.apply_named("__interval_us", vec![gap], || analyzer.text(ast))?,
+            None => apply_named("__interval_us", vec![gap], || analyzer.text(ast))?,
         },
-        DataType::Duration(_) => {
-            analyzer.apply_named("__interval_us", vec![gap], || analyzer.text(ast))?
-        }
+        DataType::Duration(_) => apply_named("__interval_us", vec![gap], || analyzer.text(ast))?,
         other => {
             return Err(Error::invalid(format!(
                 "gap duration expression used in session window must be CalendarIntervalType, but got {}",

@@ -7,6 +7,10 @@ use arrow::array::{
 };
 use polars::prelude::NamedFrom;
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "so that tests can give a value they just made"
+)]
 fn round_trip(array: ArrayRef) {
     let field = Field::new("c", array.data_type().clone(), true);
     let schema = Arc::new(Schema::new(vec![field]));

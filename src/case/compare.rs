@@ -4,7 +4,6 @@ use super::values::same;
 use super::{Expected, ExpectedBatch, ExpectedError};
 use crate::error::Error;
 use serde_json::Value;
-use std::fmt::Write;
 
 /// How many differing rows a report shows.
 const SHOWN: usize = 10;
@@ -59,7 +58,7 @@ pub(super) fn difference(expected: &Expected, actual: &Actual) -> Option<String>
     if let (Some(expected), Some(actual)) = (&expected.schema, &actual.schema)
         && expected != actual
     {
-        let _ = writeln!(report, "schema\n  expected {expected}\n  actual   {actual}");
+        report += &format!("schema\n  expected {expected}\n  actual   {actual}\n");
     }
     let none = Vec::new();
     let batches = expected.batches.as_ref().unwrap_or(&none);
@@ -67,18 +66,14 @@ pub(super) fn difference(expected: &Expected, actual: &Actual) -> Option<String>
         match actual.batches.iter().find(|batch| batch.id == wanted.id) {
             Some(batch) => compare_batch(wanted, batch, actual, &mut report),
             None => {
-                let _ = writeln!(report, "batch {} did not run", wanted.id);
+                report += &format!("batch {} did not run\n", wanted.id);
             }
         }
     }
     for batch in &actual.batches {
         if !batches.iter().any(|wanted| wanted.id == batch.id) {
             let rows = batch.rows.len();
-            let _ = writeln!(
-                report,
-                "batch {} ran but is not expected, rows={rows}",
-                batch.id
-            );
+            report += &format!("batch {} ran but is not expected, rows={rows}\n", batch.id);
         }
     }
     (!report.is_empty()).then_some(report)
@@ -94,10 +89,7 @@ fn compare_batch(
         && wanted != watermark
     {
         let id = batch.id;
-        let _ = writeln!(
-            report,
-            "batch {id} watermark\n  expected {wanted}\n  actual   {watermark}"
-        );
+        *report += &format!("batch {id} watermark\n  expected {wanted}\n  actual   {watermark}\n");
     }
     let mut extra: Vec<Value> = batch.rows.iter().map(|row| actual.object(row)).collect();
     let mut missing = Vec::new();
@@ -112,16 +104,16 @@ fn compare_batch(
     if missing.is_empty() && extra.is_empty() {
         return;
     }
-    let _ = writeln!(report, "batch {}", batch.id);
+    *report += &format!("batch {}\n", batch.id);
     for row in missing.iter().take(SHOWN) {
-        let _ = writeln!(report, "  - {row}");
+        *report += &format!("  - {row}\n");
     }
     for row in extra.iter().take(SHOWN) {
-        let _ = writeln!(report, "  + {row}");
+        *report += &format!("  + {row}\n");
     }
     let hidden = missing.len().saturating_sub(SHOWN) + extra.len().saturating_sub(SHOWN);
     if hidden > 0 {
-        let _ = writeln!(report, "  … and {hidden} more");
+        *report += &format!("  … and {hidden} more\n");
     }
 }
 
@@ -183,7 +175,7 @@ pub(super) fn full_text(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        let _ = write!(text, "\n  caused by: {cause}");
+        text += &format!("\n  caused by: {cause}");
         source = cause.source();
     }
     text

@@ -83,24 +83,8 @@ fn to_array(data_type: &DataType, values: &[&Value]) -> Result<ArrayRef> {
         DataType::Float64 => primitive::<Float64Type>(values, |value| {
             float(value).ok_or_else(|| unfit(data_type, value))
         })?,
-        DataType::Utf8 => {
-            let read = |value: &&Value| match value {
-                Value::Null => Ok(None),
-                Value::String(text) => Ok(Some(text.clone())),
-                value => Err(unfit(data_type, value)),
-            };
-            Arc::new(values.iter().map(read).collect::<Result<StringArray>>()?)
-        }
-        DataType::Binary => {
-            let read = |value: &&Value| match value {
-                Value::Null => Ok(None),
-                value => binary(value)
-                    .map(Some)
-                    .ok_or_else(|| unfit(data_type, value)),
-            };
-            let values: Vec<Option<Vec<u8>>> = values.iter().map(read).collect::<Result<_>>()?;
-            Arc::new(BinaryArray::from_iter(values))
-        }
+        DataType::Utf8 => texts(data_type, values)?,
+        DataType::Binary => binaries(data_type, values)?,
         DataType::Date32 => primitive::<Date32Type>(values, |value| {
             let days = date(value).and_then(|days| i32::try_from(days).ok());
             days.ok_or_else(|| unfit(data_type, value))
@@ -116,17 +100,7 @@ fn to_array(data_type: &DataType, values: &[&Value]) -> Result<ArrayRef> {
             primitive::<DurationMicrosecondType>(values, |value| fits(value.as_i64(), value))?
         }
         DataType::Decimal128(precision, scale) => {
-            let read = |value: &&Value| match value {
-                Value::Null => Ok(None),
-                value => decimal(value, *scale)
-                    .map(Some)
-                    .ok_or_else(|| unfit(data_type, value)),
-            };
-            let unscaled = values
-                .iter()
-                .map(read)
-                .collect::<Result<Decimal128Array>>()?;
-            Arc::new(unscaled.with_precision_and_scale(*precision, *scale)?)
+            decimals(data_type, (*precision, *scale), values)?
         }
         DataType::List(field) => list(data_type, field, values)?,
         DataType::Map(field, _) => map(data_type, field, values)?,
@@ -138,6 +112,48 @@ fn to_array(data_type: &DataType, values: &[&Value]) -> Result<ArrayRef> {
             )));
         }
     })
+}
+
+fn texts(data_type: &DataType, values: &[&Value]) -> Result<ArrayRef> {
+    let read = |value: &&Value| match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.clone())),
+        value => Err(unfit(data_type, value)),
+    };
+    Ok(Arc::new(
+        values.iter().map(read).collect::<Result<StringArray>>()?,
+    ))
+}
+
+fn binaries(data_type: &DataType, values: &[&Value]) -> Result<ArrayRef> {
+    let read = |value: &&Value| match value {
+        Value::Null => Ok(None),
+        value => binary(value)
+            .map(Some)
+            .ok_or_else(|| unfit(data_type, value)),
+    };
+    let values: Vec<Option<Vec<u8>>> = values.iter().map(read).collect::<Result<_>>()?;
+    Ok(Arc::new(BinaryArray::from_iter(values)))
+}
+
+fn decimals(
+    data_type: &DataType,
+    (precision, scale): (u8, i8),
+    values: &[&Value],
+) -> Result<ArrayRef> {
+    let read = |value: &&Value| match value {
+        Value::Null => Ok(None),
+        value => decimal(value, scale)
+            .map(Some)
+            .ok_or_else(|| unfit(data_type, value)),
+    };
+    let unscaled = values
+        .iter()
+        .map(read)
+        .collect::<Result<Decimal128Array>>()?;
+    Ok(Arc::new(
+        unscaled.with_precision_and_scale(precision, scale)?,
+    ))
 }
 
 fn primitive<T: ArrowPrimitiveType>(
@@ -373,6 +389,18 @@ fn from_array(array: &ArrayRef, row: usize) -> Result<Value> {
             };
             json!({"text": format!("INTERVAL '{sign}{}-{}' YEAR TO MONTH", months / 12, months % 12)})
         }
+        DataType::List(_) | DataType::Map(_, _) | DataType::Struct(_) => from_nested(array, row)?,
+        other => {
+            return Err(Error::unsupported(format!(
+                "type `{}` in a case",
+                simple_string(other)
+            )));
+        }
+    })
+}
+
+fn from_nested(array: &ArrayRef, row: usize) -> Result<Value> {
+    Ok(match array.data_type() {
         DataType::List(_) => {
             let items = array.as_list::<i32>().value(row);
             let items = (0..items.len()).map(|item| from_array(&items, item));
@@ -397,12 +425,7 @@ fn from_array(array: &ArrayRef, row: usize) -> Result<Value> {
             }
             Value::Object(object)
         }
-        other => {
-            return Err(Error::unsupported(format!(
-                "type `{}` in a case",
-                simple_string(other)
-            )));
-        }
+        other => return Err(Error::internal(format!("type `{other}` has no parts"))),
     })
 }
 

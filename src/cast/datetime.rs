@@ -130,7 +130,7 @@ fn date_and_time(bytes: &[u8]) -> Option<(Option<&[u8]>, Option<&[u8]>, bool)> {
     let (date, time) = bytes.split_at(at);
     // Only a date with year, month and day can have a time.
     let (_, unsigned) = signed(date);
-    let dashes = unsigned.iter().filter(|byte| **byte == b'-').count();
+    let dashes = memchr::memchr_iter(b'-', unsigned).count();
     (dashes == 2).then(|| (Some(date), time.get(1..), false))
 }
 
@@ -346,7 +346,7 @@ pub(super) fn from_number(array: &ArrayRef, mode: Mode) -> Result<ArrayRef> {
     let is_try = mode.is_try;
     let to = timestamp();
     let moments = match array.data_type() {
-        DataType::Float64 => from_double(array.as_primitive(), is_try, |value| double_text(value))?,
+        DataType::Float64 => from_double(array.as_primitive(), is_try, double_text)?,
         DataType::Float32 => {
             let doubles = arrow::compute::cast(array, &DataType::Float64)?;
             #[expect(clippy::cast_possible_truncation, reason = "it was a float before")]

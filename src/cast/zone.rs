@@ -97,7 +97,7 @@ impl Zone {
     }
 
     /// How far the wall clock is ahead of UTC at a moment, in microseconds.
-    pub(crate) fn offset_micros(&self, utc: i64) -> i64 {
+    pub(crate) fn offset_micros(self, utc: i64) -> i64 {
         match self {
             Zone::Fixed(seconds) => seconds * MICROS_PER_SECOND,
             Zone::Region(zone) => match DateTime::from_timestamp_micros(utc) {
@@ -111,12 +111,12 @@ impl Zone {
     }
 
     /// What the wall clock shows at a moment, as microseconds since 1970-01-01T00:00:00 on that clock. Saturates.
-    pub(crate) fn to_local(&self, utc: i64) -> i64 {
+    pub(crate) fn to_local(self, utc: i64) -> i64 {
         utc.saturating_add(self.offset_micros(utc))
     }
 
     /// The moment when the wall clock shows `local`. `None` if that is out of range.
-    pub(crate) fn to_utc(&self, local: i64) -> Option<i64> {
+    pub(crate) fn to_utc(self, local: i64) -> Option<i64> {
         let zone = match self {
             Zone::Fixed(seconds) => return local.checked_sub(seconds * MICROS_PER_SECOND),
             Zone::Region(zone) => zone,

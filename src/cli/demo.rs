@@ -35,13 +35,12 @@ const PARTITIONS: i32 = 4;
 
 pub(super) fn run(arguments: &DemoArguments) -> Result<Ended> {
     let directory = directory(arguments)?;
-    let (broker, bootstrap_servers) = match &arguments.bootstrap_servers {
-        Some(servers) => (None, servers.clone()),
-        None => {
-            let broker = EmbeddedBroker::start()?;
-            let servers = broker.bootstrap_servers();
-            (Some(broker), servers)
-        }
+    let (broker, bootstrap_servers) = if let Some(servers) = &arguments.bootstrap_servers {
+        (None, servers.clone())
+    } else {
+        let broker = EmbeddedBroker::start()?;
+        let servers = broker.bootstrap_servers();
+        (Some(broker), servers)
     };
     let topic = format!("tidemill-demo-{}", std::process::id());
     if let Some(broker) = &broker {
@@ -203,7 +202,7 @@ fn show(rows: &polars::prelude::DataFrame) -> Result<()> {
 fn watch(queries: &[StreamingQuery], signal: &Signal, time: Option<Duration>) -> Result<()> {
     let clock = SystemClock::new();
     let started = clock.monotonic();
-    let is_over = || time.is_some_and(|time| clock.monotonic() - started >= time);
+    let is_over = || time.is_some_and(|time| clock.monotonic().saturating_sub(started) >= time);
     while !signal.is_set() && !is_over() && queries.iter().all(StreamingQuery::is_active) {
         for query in queries {
             query.await_termination(Some(Duration::from_millis(50)))?;

@@ -39,7 +39,7 @@ impl Ast {
         match &self.kind {
             AstKind::Name(parts) => name(parts, schema),
             AstKind::Literal(value) => literal::text(value),
-            AstKind::Call(call) => self.call_sql(call, schema),
+            AstKind::Call(call) => call_sql(call, schema),
             AstKind::Cast {
                 input,
                 data_type,
@@ -71,29 +71,29 @@ impl Ast {
             AstKind::Lambda(parameters, body) => lambda(parameters, body, schema),
         }
     }
+}
 
-    fn call_sql(&self, call: &AstCall, schema: &PlanSchema) -> String {
-        let arguments: Vec<String> = call
-            .arguments
-            .iter()
-            .map(|argument| match &argument.kind {
-                AstKind::Star(_) if call.name == "count" => "1".to_owned(),
-                _ => argument.sql(schema),
-            })
-            .collect();
-        let distinct = if call.is_distinct { "DISTINCT " } else { "" };
-        let mut text = spelling::call(&call.name, distinct, &arguments);
-        if let [(key, is_ascending)] = &call.within_group[..] {
-            // Spark's `mode` takes the greatest last, and says so.
-            let is_descending = *is_ascending == (call.name == "mode");
-            let order = if is_descending { " DESC" } else { "" };
-            text = format!("{text} WITHIN GROUP (ORDER BY {}{order})", key.sql(schema));
-        }
-        if let Some(filter) = &call.filter {
-            text = format!("{text} FILTER (WHERE {})", filter.sql(schema));
-        }
-        text
+fn call_sql(call: &AstCall, schema: &PlanSchema) -> String {
+    let arguments: Vec<String> = call
+        .arguments
+        .iter()
+        .map(|argument| match &argument.kind {
+            AstKind::Star(_) if call.name == "count" => "1".to_owned(),
+            _ => argument.sql(schema),
+        })
+        .collect();
+    let distinct = if call.is_distinct { "DISTINCT " } else { "" };
+    let mut text = spelling::call(&call.name, distinct, &arguments);
+    if let [(key, is_ascending)] = &call.within_group[..] {
+        // Spark's `mode` takes the greatest last, and says so.
+        let is_descending = *is_ascending == (call.name == "mode");
+        let order = if is_descending { " DESC" } else { "" };
+        text = format!("{text} WITHIN GROUP (ORDER BY {}{order})", key.sql(schema));
     }
+    if let Some(filter) = &call.filter {
+        text = format!("{text} FILTER (WHERE {})", filter.sql(schema));
+    }
+    text
 }
 
 /// Whether this is a plain column, not a field of one.

@@ -155,7 +155,16 @@ impl Expr {
     /// Whether both are the same, children aside.
     fn is_same_kind(&self, other: &Expr) -> bool {
         match (&self.kind, &other.kind) {
-            (ExprKind::Column(own), ExprKind::Column(other)) => own == other,
+            (ExprKind::Column(own), ExprKind::Column(other))
+            | (ExprKind::Field(_, own), ExprKind::Field(_, other))
+            | (
+                ExprKind::Lambda {
+                    parameters: own, ..
+                },
+                ExprKind::Lambda {
+                    parameters: other, ..
+                },
+            ) => own == other,
             (ExprKind::Literal(own), ExprKind::Literal(other)) => own == other,
             (ExprKind::Call(own, _), ExprKind::Call(other, _)) => {
                 own.name == other.name && own.is_deterministic
@@ -163,7 +172,6 @@ impl Expr {
             (ExprKind::Cast { is_try: own, .. }, ExprKind::Cast { is_try: other, .. }) => {
                 own == other
             }
-            (ExprKind::Field(_, own), ExprKind::Field(_, other)) => own == other,
             (
                 ExprKind::Case {
                     branches: own,
@@ -174,14 +182,6 @@ impl Expr {
                     otherwise: other_else,
                 },
             ) => own.len() == other.len() && own_else.is_some() == other_else.is_some(),
-            (
-                ExprKind::Lambda {
-                    parameters: own, ..
-                },
-                ExprKind::Lambda {
-                    parameters: other, ..
-                },
-            ) => own == other,
             (ExprKind::And(..), ExprKind::And(..))
             | (ExprKind::Or(..), ExprKind::Or(..))
             | (ExprKind::Coalesce(_), ExprKind::Coalesce(_)) => true,

@@ -23,6 +23,10 @@ use crate::options::Options;
 
 /// How CSV is read. The names are those of Spark's options, in Rust's spelling.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of Spark's by itself"
+)]
 pub struct CsvOptions {
     /// What happens to a record that cannot be read. Default [`ParseMode::Permissive`].
     pub mode: ParseMode,
@@ -127,6 +131,7 @@ impl CsvOptions {
 }
 
 /// An option that is one character of ASCII (`\t` stands for a tab), or empty for none.
+#[expect(clippy::option_option, reason = "not given, given as none, given")]
 fn byte(options: &mut Options, key: &str) -> Result<Option<Option<u8>>> {
     let Some(value) = options.take(key) else {
         return Ok(None);

@@ -25,18 +25,6 @@ pub(crate) struct TimeFormats {
 }
 
 impl TimeFormats {
-    /// Without patterns.
-    ///
-    /// # Errors
-    ///
-    /// `Invalid`, if there is no such zone.
-    pub(crate) fn new(time_zone: &str) -> Result<TimeFormats> {
-        Ok(TimeFormats {
-            zone: Zone::parse(time_zone)?,
-            ..TimeFormats::utc()
-        })
-    }
-
     /// Without patterns, in UTC.
     pub(crate) fn utc() -> TimeFormats {
         TimeFormats {
@@ -289,7 +277,8 @@ mod tests {
 
     #[test]
     fn the_common_form_and_the_general_one_agree() {
-        let formats = TimeFormats::new("America/New_York").unwrap();
+        let mut options = Options::new::<&str, &str>("files", []);
+        let formats = TimeFormats::take(&mut options, "America/New_York").unwrap();
         for text in [
             "2024-01-31T23:59:59.123Z",
             "2024-01-31 23:59:59",

@@ -234,13 +234,12 @@ pub(crate) fn path_of(name: &str) -> Result<Vec<String>> {
     let mut parts = vec![];
     let mut rest = name;
     loop {
-        let (part, after) = match rest.strip_prefix('`') {
-            Some(quoted) => quoted_part(quoted).ok_or_else(malformed)?,
-            None => {
-                let end = rest.find('.').unwrap_or(rest.len());
-                let (part, after) = rest.split_at(end);
-                (part.to_owned(), after)
-            }
+        let (part, after) = if let Some(quoted) = rest.strip_prefix('`') {
+            quoted_part(quoted).ok_or_else(malformed)?
+        } else {
+            let end = rest.find('.').unwrap_or(rest.len());
+            let (part, after) = rest.split_at(end);
+            (part.to_owned(), after)
         };
         if part.is_empty() || (part.contains('`') && !rest.starts_with('`')) {
             return Err(malformed());

@@ -70,7 +70,7 @@ fn each_verb_gives_a_frame_with_its_columns() {
         (
             events
                 .select([col("v")])
-                .union_by_name(&events.select([col("k")]), true),
+                .union_by_name(events.select([col("k")]), true),
             "v int, k string",
         ),
         (events.distinct().drop(&["ts", "tags"]), "k string, v int"),

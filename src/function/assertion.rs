@@ -51,6 +51,7 @@ fn resolve_typeof(arguments: &[Expr]) -> Result<Signature> {
     })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the signature of kernels")]
 fn type_name(call: &Call<'_>) -> Result<ArrayRef> {
     let name = call
         .arguments

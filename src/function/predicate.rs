@@ -133,12 +133,11 @@ fn resolve_is_nan(arguments: &[Expr]) -> Result<Signature> {
 
 /// True where a float is NaN; never null.
 fn nan_rows(array: &ArrayRef) -> BooleanArray {
-    let is_nan: BooleanBuffer = match array.as_primitive_opt::<Float32Type>() {
-        Some(floats) => BooleanBuffer::collect_bool(floats.len(), |row| floats.value(row).is_nan()),
-        None => {
-            let doubles = array.as_primitive::<Float64Type>();
-            BooleanBuffer::collect_bool(doubles.len(), |row| doubles.value(row).is_nan())
-        }
+    let is_nan: BooleanBuffer = if let Some(floats) = array.as_primitive_opt::<Float32Type>() {
+        BooleanBuffer::collect_bool(floats.len(), |row| floats.value(row).is_nan())
+    } else {
+        let doubles = array.as_primitive::<Float64Type>();
+        BooleanBuffer::collect_bool(doubles.len(), |row| doubles.value(row).is_nan())
     };
     let values = match array.nulls() {
         Some(nulls) => &is_nan & nulls.inner(),

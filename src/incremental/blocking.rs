@@ -5,7 +5,7 @@ use crate::batch::BatchContext;
 use crate::error::Result;
 use crate::operator::key::{EncodedKeys, KeyIndex};
 use crate::plan::SortKey;
-use arrow::array::{Array, UInt32Array};
+use arrow::array::UInt32Array;
 use arrow::compute::{
     SortColumn, SortOptions, concat_batches, lexsort_to_indices, take_record_batch,
 };

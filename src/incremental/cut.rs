@@ -80,6 +80,7 @@ pub(super) fn cut(
 
 impl Cut<'_> {
     /// The branches that produce exactly the `needed` columns of `plan`, in ascending order.
+    #[expect(clippy::too_many_lines, reason = "one arm a kind of node")]
     fn walk(&mut self, plan: &LogicalPlan, needed: &Columns) -> Result<Vec<Branch>> {
         match &plan.node {
             PlanNode::Scan(relation) => self.scan(relation, plan, needed),
@@ -144,8 +145,9 @@ impl Cut<'_> {
             PlanNode::Sort { input, keys } => {
                 let below = union(needed, &columns_of(keys.iter().map(|key| &key.expr)));
                 let mut keys = keys.clone();
-                keys.iter_mut()
-                    .for_each(|key| key.expr = remap(&key.expr, &below));
+                for key in &mut keys {
+                    key.expr = remap(&key.expr, &below);
+                }
                 let sort = Sort {
                     keys,
                     schema: picked_schema(input, &below),
@@ -306,6 +308,7 @@ impl Cut<'_> {
         Ok(select(branches, &below, needed))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the fields of one kind of node")]
     fn generate(
         &mut self,
         plan: &LogicalPlan,
@@ -328,12 +331,12 @@ impl Cut<'_> {
         let mut generator = generator.clone();
         match &mut generator {
             Generator::Explode { input, .. } | Generator::Inline { input } => {
-                *input = remap(input, &below)
+                *input = remap(input, &below);
             }
             Generator::Stack { values, .. } => {
-                values
-                    .iter_mut()
-                    .for_each(|value| *value = remap(value, &below));
+                for value in values.iter_mut() {
+                    *value = remap(value, &below);
+                }
             }
         }
         // The stage appends all its columns to all of its input's.
@@ -376,8 +379,9 @@ impl Cut<'_> {
             ));
         }
         let (mut keys, mut aggregates) = (keys.clone(), aggregates.clone());
-        keys.iter_mut()
-            .for_each(|key| key.expr = remap(&key.expr, &used));
+        for key in &mut keys {
+            key.expr = remap(&key.expr, &used);
+        }
         for aggregate in &mut aggregates {
             aggregate
                 .arguments
@@ -537,21 +541,20 @@ impl Cut<'_> {
         name: Option<&str>,
         make: impl Fn(String) -> Result<Box<dyn StatefulOperator>>,
     ) -> Result<Block> {
-        let id = match name {
-            Some(name) => name.to_owned(),
-            None => {
-                let fingerprint = make(String::new())?.fingerprint();
-                let kind = fingerprint.split(' ').next().unwrap_or("operator");
-                let hash = xxhash_rust::xxh3::xxh3_64(fingerprint.as_bytes()) >> 32;
-                format!("{kind}-{hash:08x}")
-            }
+        let id = if let Some(name) = name {
+            name.to_owned()
+        } else {
+            let fingerprint = make(String::new())?.fingerprint();
+            let kind = fingerprint.split(' ').next().unwrap_or("operator");
+            let hash = xxhash_rust::xxh3::xxh3_64(fingerprint.as_bytes()) >> 32;
+            format!("{kind}-{hash:08x}")
         };
         let taken = |id: &str| {
             self.blocks
                 .iter()
                 .any(|block| matches!(block, Block::Stateful(operator) if operator.id() == id))
         };
-        let unique = (1..)
+        let unique = (1..=self.blocks.len() + 1)
             .map(|number| {
                 if number == 1 {
                     id.clone()
@@ -592,7 +595,7 @@ impl Cut<'_> {
                     }
                 }
                 PlanInput::Table { columns, .. } | PlanInput::Rows { columns, .. } => {
-                    *columns = read
+                    *columns = read;
                 }
             }
         }

@@ -191,7 +191,6 @@ enum Arrived {
 impl Results {
     fn put(&mut self, target: Target, place: Place, arrived: Arrived) {
         match (target, arrived) {
-            (_, Arrived::Nothing) => {}
             (Target::Output, Arrived::Rows(rows)) => self.output.push((place, rows)),
             (Target::Block { block, side }, Arrived::Prepared(prepared)) => {
                 self.prepared
@@ -205,7 +204,7 @@ impl Results {
                     .or_default()
                     .push((place, Box::new(rows)));
             }
-            (Target::Output, Arrived::Prepared(_)) => {}
+            (_, Arrived::Nothing) | (Target::Output, Arrived::Prepared(_)) => {}
         }
     }
 

@@ -126,7 +126,8 @@ impl<'a> Reader<'a> {
     /// Appends the encoding of `row`. Rows come from the array's own length, so slices cannot be out of bounds.
     #[expect(
         clippy::indexing_slicing,
-        reason = "offsets of a valid array lie within its values"
+        clippy::cast_sign_loss,
+        reason = "offsets of a valid array are not negative and lie within its values"
     )]
     fn write(&self, row: usize, out: &mut Vec<u8>) {
         let is_null = match self {

@@ -135,7 +135,10 @@ fn scan(relation: &Relation, columns: &[Column]) -> String {
             format!("{kind} {}{name} [{typed}]", factory.identity())
         }
         Relation::Rows(batches) => {
-            let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+            let rows: usize = batches
+                .iter()
+                .map(arrow::array::RecordBatch::num_rows)
+                .sum();
             format!("LocalRelation {rows} rows [{typed}]")
         }
     }

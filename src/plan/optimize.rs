@@ -88,51 +88,15 @@ fn push(plan: &Arc<LogicalPlan>, conditions: Vec<Expr>) -> Result<Arc<LogicalPla
             };
             Ok(with(plan, node))
         }
-        PlanNode::Scan(_) => Ok(filtered(Arc::clone(plan), conditions)),
-        PlanNode::Expand { input, projections } => {
-            let node = PlanNode::Expand {
-                input: push(input, Vec::new())?,
-                projections: projections.clone(),
-            };
-            Ok(filtered(with(plan, node), conditions))
-        }
-        PlanNode::Deduplicate {
-            input,
-            columns,
-            is_within_watermark,
-        } => {
-            let node = PlanNode::Deduplicate {
-                input: push(input, Vec::new())?,
-                columns: columns.clone(),
-                is_within_watermark: *is_within_watermark,
-            };
-            Ok(filtered(with(plan, node), conditions))
-        }
-        PlanNode::Limit {
-            input,
-            rows,
-            offset,
-        } => {
-            let (rows, offset) = (*rows, *offset);
-            let node = PlanNode::Limit {
-                input: push(input, Vec::new())?,
-                rows,
-                offset,
-            };
-            Ok(filtered(with(plan, node), conditions))
-        }
-        PlanNode::SetOperation {
-            left,
-            right,
-            is_except,
-            is_all,
-        } => {
-            let node = PlanNode::SetOperation {
-                left: push(left, Vec::new())?,
-                right: push(right, Vec::new())?,
-                is_except: *is_except,
-                is_all: *is_all,
-            };
+        PlanNode::Scan(_)
+        | PlanNode::Expand { .. }
+        | PlanNode::Deduplicate { .. }
+        | PlanNode::Limit { .. }
+        | PlanNode::SetOperation { .. } => {
+            let mut node = plan.node.clone();
+            for input in node.inputs_mut() {
+                *input = push(input, Vec::new())?;
+            }
             Ok(filtered(with(plan, node), conditions))
         }
     }
@@ -396,9 +360,9 @@ fn needed_columns(expr: &Expr, found: &mut Vec<Expr>) {
         ExprKind::Call(function, arguments)
             if is_comparison(expr) || ["+", "-", "*", "negative"].contains(&function.name) =>
         {
-            arguments
-                .iter()
-                .for_each(|argument| needed_columns(argument, found));
+            for argument in arguments {
+                needed_columns(argument, found);
+            }
         }
         _ => {}
     }

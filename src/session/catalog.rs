@@ -181,14 +181,14 @@ impl Session {
             put_option(&mut options, key.clone(), value.clone());
         }
         WriteOptions::take_from(&mut options)?;
-        self.open_source(&definition.format, definition.columns.clone(), &options)
+        self.open_source(&definition.format, definition.columns.as_ref(), &options)
     }
 
     /// Opens a source by its format.
     pub(super) fn open_source(
         &self,
         format: &str,
-        schema: Option<SchemaRef>,
+        schema: Option<&SchemaRef>,
         options: &BTreeMap<String, String>,
     ) -> Result<Arc<dyn SourceFactory>> {
         let options = with_time_zone(self, format, options);

@@ -96,11 +96,11 @@ pub(super) fn tables(session: &Session, pattern: Option<&str>) -> Result<ScriptO
     let is_view: ArrayRef = Arc::new(is_view.map(Some).collect::<BooleanArray>());
     let namespace: ArrayRef = Arc::new(StringArray::from(vec![""; names.len()]));
     let names: ArrayRef = Arc::new(StringArray::from(names));
-    one_batch(RecordBatch::try_from_iter([
+    Ok(one_batch(RecordBatch::try_from_iter([
         ("namespace", namespace),
         ("tableName", names),
         ("isTemporary", is_view),
-    ])?)
+    ])?))
 }
 
 /// Whether a name fits one of the alternatives of a pattern.
@@ -140,12 +140,12 @@ fn texts<const N: usize>(names: [&str; N], rows: &[[String; N]]) -> Result<Scrip
         let column: ArrayRef = Arc::new(values.collect::<StringArray>());
         (*name, column)
     });
-    one_batch(RecordBatch::try_from_iter(columns)?)
+    Ok(one_batch(RecordBatch::try_from_iter(columns)?))
 }
 
-fn one_batch(batch: RecordBatch) -> Result<ScriptOutput> {
+fn one_batch(batch: RecordBatch) -> ScriptOutput {
     let schema: SchemaRef = batch.schema();
-    Ok(ScriptOutput::Table(schema, vec![batch]))
+    ScriptOutput::Table(schema, vec![batch])
 }
 
 #[cfg(test)]

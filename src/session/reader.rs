@@ -67,6 +67,10 @@ impl DataStreamReader {
     }
 
     /// An option of the source. Keys are compared without regard to case; the last value counts.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "so that callers write a number, not a reference to one"
+    )]
     pub fn option(mut self, key: impl Into<String>, value: impl ToString) -> DataStreamReader {
         put_option(&mut self.options, key.into(), value.to_string());
         self
@@ -137,7 +141,7 @@ impl DataStreamReader {
     fn open(&self) -> Result<Arc<dyn SourceFactory>> {
         let schema = self.schema.clone().transpose()?;
         self.session
-            .open_source(&self.format, schema, &self.options)
+            .open_source(&self.format, schema.as_ref(), &self.options)
     }
 }
 

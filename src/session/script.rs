@@ -127,7 +127,7 @@ fn run_statement(session: &Session, statement: &Statement) -> Result<Option<Scri
         }
         StatementKind::Reset { key } => reset(session, key.as_deref())?,
         StatementKind::DropTable { name, if_exists } => {
-            drop_name(session, name, *if_exists, false)?
+            drop_name(session, name, *if_exists, false)?;
         }
         StatementKind::DropView { name, if_exists } => drop_name(session, name, *if_exists, true)?,
         StatementKind::Describe { name, is_extended } => {
@@ -214,9 +214,10 @@ fn drop_name(session: &Session, name: &ObjectName, if_exists: bool, is_view: boo
 }
 
 fn reset(session: &Session, key: Option<&str>) -> Result<()> {
-    session.change_settings(|settings| match key {
-        Some(key) => settings.reset(key),
-        None => {
+    session.change_settings(|settings| {
+        if let Some(key) = key {
+            settings.reset(key)
+        } else {
             *settings = super::Settings::default();
             Ok(())
         }

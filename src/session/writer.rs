@@ -86,6 +86,10 @@ impl DataStreamWriter {
 
     /// An option of the sink, or one of `checkpointLocation`, `outputMode`, `trigger`, `queryName`. Keys are compared without regard
     /// to case; the last value counts.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "so that callers write a number, not a reference to one"
+    )]
     pub fn option(mut self, key: impl Into<String>, value: impl ToString) -> DataStreamWriter {
         put_option(&mut self.options, key.into(), value.to_string());
         self

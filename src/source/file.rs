@@ -125,7 +125,7 @@ fn infer(format: &dyn FileFormat, options: &FileOptions) -> Result<Schema> {
         .map(|(name, values)| {
             (
                 name,
-                partition::infer(values.iter().filter_map(Option::as_deref)),
+                partition::infer(&values.iter().filter_map(Option::as_deref)),
             )
         })
         .collect();

@@ -414,10 +414,10 @@ impl KafkaSource {
     }
 
     /// Checks the start of a new query, where it names offsets.
-    fn check_start(&self, start: ByPartition, partitions: &Partitions) -> Result<ByPartition> {
+    fn check_start(&self, start: &ByPartition, partitions: &Partitions) -> Result<ByPartition> {
         let Extent { earliest, latest } = self.offsets().extent(partitions)?;
         let mut checked = start.clone();
-        for (topic, partition, wanted) in pairs(&start) {
+        for (topic, partition, wanted) in pairs(start) {
             let earliest = value_of(&earliest, topic, partition).unwrap_or(wanted);
             let latest = value_of(&latest, topic, partition).unwrap_or(wanted);
             if !(earliest..=latest).contains(&wanted) {
@@ -455,7 +455,7 @@ impl Source for KafkaSource {
             self.offsets()
                 .resolve(&position, &partitions, self.options.starting_no_match)?;
         let start = match position {
-            Position::Offsets(_) => self.check_start(start, &partitions)?,
+            Position::Offsets(_) => self.check_start(&start, &partitions)?,
             _ => start,
         };
         Ok(Offset::Kafka(start))

@@ -265,7 +265,7 @@ mod tests {
     }
 
     fn rows(values: Vec<i64>) -> RecordBatch {
-        let twice = Int64Array::from_iter(values.iter().map(|value| value * 2));
+        let twice: Int64Array = values.iter().map(|value| value * 2).collect();
         let once: ArrayRef = Arc::new(Int64Array::from(values));
         RecordBatch::try_from_iter([("a", once), ("b", Arc::new(twice))]).unwrap()
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// Reads options into a source; the schema is what the user declared, if anything.
 type OpenSource =
-    fn(Option<SchemaRef>, &BTreeMap<String, String>) -> Result<Arc<dyn SourceFactory>>;
+    fn(Option<&SchemaRef>, &BTreeMap<String, String>) -> Result<Arc<dyn SourceFactory>>;
 
 /// Every format that can be read, by name.
 const FORMATS: &[(&str, OpenSource)] = &[
@@ -36,7 +36,7 @@ const FORMATS: &[(&str, OpenSource)] = &[
 /// not take. `Unavailable`, if what must be looked at to know the columns is not there.
 pub fn open(
     format: &str,
-    schema: Option<SchemaRef>,
+    schema: Option<&SchemaRef>,
     options: &BTreeMap<String, String>,
 ) -> Result<Arc<dyn SourceFactory>> {
     let wanted = format.to_lowercase();
@@ -50,33 +50,33 @@ pub fn open(
 }
 
 fn kafka(
-    schema: Option<SchemaRef>,
+    schema: Option<&SchemaRef>,
     options: &BTreeMap<String, String>,
 ) -> Result<Arc<dyn SourceFactory>> {
-    Ok(Arc::new(KafkaSourceFactory::new(schema, options)?))
+    Ok(Arc::new(KafkaSourceFactory::new(schema.cloned(), options)?))
 }
 
 fn files(
     format: &str,
-    schema: Option<SchemaRef>,
+    schema: Option<&SchemaRef>,
     options: &BTreeMap<String, String>,
 ) -> Result<Arc<dyn SourceFactory>> {
-    let factory = FileSourceFactory::new(format, schema.as_ref(), options)?;
+    let factory = FileSourceFactory::new(format, schema, options)?;
     Ok(Arc::new(factory))
 }
 
 fn rate(
-    schema: Option<SchemaRef>,
+    schema: Option<&SchemaRef>,
     options: &BTreeMap<String, String>,
 ) -> Result<Arc<dyn SourceFactory>> {
-    Ok(Arc::new(RateSourceFactory::new(schema.as_ref(), options)?))
+    Ok(Arc::new(RateSourceFactory::new(schema, options)?))
 }
 
 fn rate_micro_batch(
-    schema: Option<SchemaRef>,
+    schema: Option<&SchemaRef>,
     options: &BTreeMap<String, String>,
 ) -> Result<Arc<dyn SourceFactory>> {
-    let factory = RateMicroBatchFactory::new(schema.as_ref(), options)?;
+    let factory = RateMicroBatchFactory::new(schema, options)?;
     Ok(Arc::new(factory))
 }
 

@@ -76,7 +76,7 @@ pub(super) enum Body {
     /// `input |> operator`.
     Pipe {
         input: Box<QueryAst>,
-        operator: PipeOperator,
+        operator: Box<PipeOperator>,
         span: Span,
     },
 }

@@ -247,11 +247,11 @@ fn ranged(
 
 /// Cuts `1 02:03:04` into numbers with their units.
 fn fields<'t>(body: &'t str, from: &str, to: &str) -> Option<Vec<(&'t str, &'static str)>> {
+    const UNITS: [&str; 4] = ["DAY", "HOUR", "MINUTE", "SECOND"];
     if from == "YEAR" && to == "MONTH" {
         let (years, months) = body.split_once('-')?;
         return Some(vec![(years, "YEAR"), (months, "MONTH")]);
     }
-    const UNITS: [&str; 4] = ["DAY", "HOUR", "MINUTE", "SECOND"];
     let first = UNITS.iter().position(|unit| *unit == from)?;
     let last = UNITS.iter().position(|unit| *unit == to)?;
     let units = UNITS.get(first..=last).filter(|units| units.len() > 1)?;

@@ -88,7 +88,7 @@ impl<'a> Lowering<'a> {
             } => {
                 let left = self.body(left)?;
                 let right = self.body(right)?;
-                combined(*operator, *is_all, *by_name, [left, right])
+                combined(*operator, *is_all, *by_name, &[left, right])
                     .map_err(|error| error.with_span(*span))
             }
         }
@@ -124,7 +124,7 @@ fn items(items: &[SelectItem], input: &LogicalPlan) -> Result<Vec<Ast>> {
         match item {
             SelectItem::Expr(ast) => result.push(ast.clone()),
             SelectItem::StarExcept(star, except) => {
-                result.extend(star_except(star, except, input)?)
+                result.extend(star_except(star, except, input)?);
             }
         }
     }
@@ -155,7 +155,7 @@ fn star_except(star: &Ast, except: &[Ident], input: &LogicalPlan) -> Result<Vec<
         return Err(Error::unsupported(what).with_span(star.span));
     }
     let names = columns.iter().map(|column| column.name.as_str());
-    check_columns(names, except)?;
+    check_columns(&names, except)?;
     Ok(columns
         .into_iter()
         .filter(|column| {
@@ -179,7 +179,7 @@ fn star_except(star: &Ast, except: &[Ident], input: &LogicalPlan) -> Result<Vec<
 
 /// Refuses names that are not among `columns`.
 fn check_columns<'c>(
-    columns: impl Iterator<Item = &'c str> + Clone,
+    columns: &(impl Iterator<Item = &'c str> + Clone),
     names: &[Ident],
 ) -> Result<()> {
     let is_known = |ident: &Ident| {
@@ -239,14 +239,19 @@ fn row_count(ast: &Ast) -> Result<u64> {
 }
 
 /// `left UNION right` and its like.
-fn combined(operator: SetOperator, is_all: bool, by_name: bool, inputs: [Plan; 2]) -> Result<Plan> {
-    let [left, right] = &inputs;
+fn combined(
+    operator: SetOperator,
+    is_all: bool,
+    by_name: bool,
+    inputs: &[Plan; 2],
+) -> Result<Plan> {
+    let [left, right] = inputs;
     match operator {
         SetOperator::Union => {
             let all = if by_name {
                 builder::union_by_name(left, right, false)?
             } else {
-                builder::union(&inputs)?
+                builder::union(inputs)?
             };
             if is_all {
                 Ok(all)

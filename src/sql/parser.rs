@@ -123,6 +123,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The error that a form is known but not supported.
+    #[expect(clippy::unused_self, reason = "reads like its sibling `unexpected`")]
     pub(super) fn unsupported(&self, what: &str, span: Span) -> Error {
         Error::unsupported(what).with_span(span)
     }

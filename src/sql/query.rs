@@ -218,7 +218,7 @@ impl Parser<'_> {
             return Ok(Body::Select(Box::new(self.select()?)));
         }
         if self.is_keyword("FROM") {
-            return self.from_first();
+            return self.query_from_first();
         }
         if self.is_keyword("VALUES") {
             return Ok(Body::Values(self.values()?));
@@ -236,7 +236,7 @@ impl Parser<'_> {
     }
 
     /// `FROM t`, before a pipe or `SELECT`.
-    fn from_first(&mut self) -> Result<Body> {
+    fn query_from_first(&mut self) -> Result<Body> {
         let start = self.span();
         let from = self.from()?;
         if !self.is_keyword("SELECT") {
@@ -335,12 +335,14 @@ impl Parser<'_> {
         self.comma_separated(|parser| {
             let item = parser.aliased_expression()?;
             let is_star = matches!(item.kind, AstKind::Star(_));
-            if is_star && parser.is_keyword("EXCEPT") && parser.is_symbol_at(1, "(") {
-                if !parser.is_subquery_at(1) {
-                    parser.skip(1);
-                    let columns = parser.parenthesized(|parser| parser.identifier("a column"))?;
-                    return Ok(SelectItem::StarExcept(item, columns));
-                }
+            if is_star
+                && parser.is_keyword("EXCEPT")
+                && parser.is_symbol_at(1, "(")
+                && !parser.is_subquery_at(1)
+            {
+                parser.skip(1);
+                let columns = parser.parenthesized(|parser| parser.identifier("a column"))?;
+                return Ok(SelectItem::StarExcept(item, columns));
             }
             Ok(SelectItem::Expr(item))
         })
@@ -493,7 +495,7 @@ impl Parser<'_> {
             with: Vec::new(),
             body: Body::Pipe {
                 input: Box::new(input),
-                operator,
+                operator: Box::new(operator),
                 span,
             },
             organization: Organization::default(),

@@ -21,7 +21,7 @@ pub fn common_type(left: &DataType, right: &DataType) -> Option<DataType> {
     match (left, right) {
         (DataType::Null, other) | (other, DataType::Null) => Some(other.clone()),
         (DataType::Utf8, other) | (other, DataType::Utf8) => common_with_string(other),
-        _ if is_numeric(left) && is_numeric(right) => common_number(left, right),
+        _ if is_numeric(left) && is_numeric(right) => Some(common_number(left, right)),
         _ if is_datetime(left) && is_datetime(right) => Some(common_datetime(left, right)),
         _ => common_complex(left, right),
     }
@@ -47,26 +47,26 @@ fn common_with_string(other: &DataType) -> Option<DataType> {
     }
 }
 
-fn common_number(left: &DataType, right: &DataType) -> Option<DataType> {
+fn common_number(left: &DataType, right: &DataType) -> DataType {
     match (left, right) {
         (DataType::Decimal128(p1, s1), DataType::Decimal128(p2, s2)) => {
             let (precision, scale) = wider_decimal((*p1, *s1), (*p2, *s2));
-            Some(DataType::Decimal128(precision, scale))
+            DataType::Decimal128(precision, scale)
         }
         (DataType::Decimal128(precision, scale), other)
         | (other, DataType::Decimal128(precision, scale)) => {
             let Some(integer) = decimal_for_integer(other) else {
-                return Some(DataType::Float64);
+                return DataType::Float64;
             };
             let (precision, scale) = wider_decimal((*precision, *scale), integer);
-            Some(DataType::Decimal128(precision, scale))
+            DataType::Decimal128(precision, scale)
         }
         _ if is_integral(left) && is_integral(right) => {
-            Some(wider_of(left, right, integral_rank).clone())
+            wider_of(left, right, integral_rank).clone()
         }
         // FLOAT cannot hold every integer, so an integer makes it DOUBLE.
-        (DataType::Float32, DataType::Float32) => Some(DataType::Float32),
-        _ => Some(DataType::Float64),
+        (DataType::Float32, DataType::Float32) => DataType::Float32,
+        _ => DataType::Float64,
     }
 }
 

@@ -36,7 +36,7 @@ fn a_killed_query_gives_every_row_once() {
     let calm = tempfile::tempdir().unwrap();
     run_query(calm.path());
     let expected = output(calm.path());
-    assert!(expected.len() as i64 >= BATCHES);
+    assert!(i64::try_from(expected.len()).unwrap() >= BATCHES);
 
     let killed = tempfile::tempdir().unwrap();
     let mut kills = 0;
@@ -63,7 +63,7 @@ fn the_query_in_a_process_of_its_own() {
         .values()
         .map(|text| text.lines().count())
         .sum();
-    assert!(rows as i64 > BATCHES);
+    assert!(i64::try_from(rows).unwrap() > BATCHES);
 }
 
 #[test]
@@ -159,6 +159,7 @@ fn write_once(out: &Path, batch: &SinkBatch<'_>) -> tidemill::Result<()> {
     } else {
         write_whole(&RealDisk, &path, text.as_bytes())?;
     }
+    #[expect(clippy::explicit_write, reason = "the test harness captures `println`")]
     writeln!(std::io::stdout(), "batch {}", batch.id).unwrap();
     Ok(())
 }

@@ -1,5 +1,11 @@
 //! The integration tests, one binary: each module is about one promise to users.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what helps a test fails as the test does"
+)]
+
 mod bad_disk;
 mod crash;
 #[path = "../support/process.rs"]

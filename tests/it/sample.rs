@@ -26,13 +26,12 @@ fn home() -> PathBuf {
 fn flow(replacing: (&str, &str)) -> Flow {
     let text = std::fs::read_to_string(home().join("query.sql")).unwrap();
     let text = text.replace(replacing.0, replacing.1);
-    let outputs = Session::new().run_script(&text).unwrap().into_iter();
+    let mut outputs = Session::new().run_script(&text).unwrap().into_iter();
     outputs
-        .filter_map(|output| match output {
+        .find_map(|output| match output {
             ScriptOutput::Flow(flow) => Some(flow),
             ScriptOutput::Stream(_) | ScriptOutput::Table(..) => None,
         })
-        .next()
         .unwrap()
 }
 

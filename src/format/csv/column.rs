@@ -73,7 +73,7 @@ impl Column {
         match self {
             Column::Null(builder) => {
                 builder.append_null();
-                return text.is_none();
+                text.is_none()
             }
             Column::Boolean(builder) => settle(text, boolean, |value| builder.append_option(value)),
             Column::Int8(builder) => settle(text, number, |value| builder.append_option(value)),

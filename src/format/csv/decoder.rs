@@ -148,13 +148,14 @@ fn append(column: &mut Column, field: Option<(&[u8], bool)>, options: &CsvOption
         ([], true) => options.empty_value.as_str(),
         // An empty field is null, whatever the text for null is.
         ([], false) => return column.append(None, options),
-        _ => match std::str::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(_) => {
+        _ => {
+            if let Ok(text) = std::str::from_utf8(bytes) {
+                text
+            } else {
                 let text = String::from_utf8_lossy(bytes);
                 return column.append(Some(&text), options);
             }
-        },
+        }
     };
     if text == options.null_value {
         return column.append(None, options);

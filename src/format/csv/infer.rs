@@ -64,7 +64,7 @@ impl CsvInference {
             let seen = type_of(&text, &self.options);
             *known = Some(match known.take() {
                 None => seen,
-                Some(known) => unite(known, seen),
+                Some(known) => unite(known, &seen),
             });
         }
     }
@@ -135,14 +135,14 @@ fn type_of(text: &str, options: &CsvOptions) -> DataType {
 }
 
 /// The type that holds the values of both.
-fn unite(left: DataType, right: DataType) -> DataType {
-    if left == right {
+fn unite(left: DataType, right: &DataType) -> DataType {
+    if left == *right {
         return left;
     }
     let is_time = |data_type: &DataType| types::is_datetime(data_type);
-    match types::common_type(&left, &right) {
-        Some(common) if types::is_numeric(&left) && types::is_numeric(&right) => common,
-        Some(common) if is_time(&left) && is_time(&right) => common,
+    match types::common_type(&left, right) {
+        Some(common) if types::is_numeric(&left) && types::is_numeric(right) => common,
+        Some(common) if is_time(&left) && is_time(right) => common,
         _ => DataType::Utf8,
     }
 }

@@ -105,9 +105,10 @@ impl<'a> Reader<'a> {
             record.text.truncate(start);
             let length = self.rest.iter().position(|byte| self.is_end(*byte));
             let (text, rest) = self.rest.split_at(length.unwrap_or(self.rest.len()));
-            let text = match self.options.ignore_trailing_white_space {
-                true => text.trim_ascii_end(),
-                false => text,
+            let text = if self.options.ignore_trailing_white_space {
+                text.trim_ascii_end()
+            } else {
+                text
             };
             record.text.extend_from_slice(text);
             self.rest = rest;

@@ -764,13 +764,14 @@ fn append_binary(column: &mut Bytes, cursor: &mut Cursor<'_>, work: &mut Work) -
     let at = cursor.position();
     match token(cursor)? {
         Token::Null => column.push_null(),
-        Token::Text(raw) => match BASE64.decode(work.text(raw, at)?) {
-            Ok(bytes) => column.push(&bytes),
-            Err(_) => {
+        Token::Text(raw) => {
+            if let Ok(bytes) = BASE64.decode(work.text(raw, at)?) {
+                column.push(&bytes);
+            } else {
                 let expected = "a BINARY in base64";
                 return Ok(Fit::No(Misfit { at, expected }));
             }
-        },
+        }
         Token::Boolean(_) | Token::Number(_) | Token::Nested => {
             let expected = "a BINARY in base64";
             return Ok(Fit::No(Misfit { at, expected }));

@@ -194,7 +194,7 @@ impl JsonDecoder {
     #[cold]
     fn settle(&mut self, outcome: &Outcome, record: &[u8], row: usize) -> Result<()> {
         match self.mode {
-            ParseMode::FailFast => return Err(malformed_record(record, &self.explain(outcome))),
+            ParseMode::FailFast => return Err(malformed_record(record, &Self::explain(outcome))),
             ParseMode::DropMalformed => self.root.truncate(row),
             ParseMode::Permissive => {
                 if matches!(outcome, Outcome::Malformed(_)) {
@@ -211,7 +211,7 @@ impl JsonDecoder {
         Ok(())
     }
 
-    fn explain(&self, outcome: &Outcome) -> String {
+    fn explain(outcome: &Outcome) -> String {
         match outcome {
             Outcome::Blank | Outcome::Good => "it is well-formed".to_owned(),
             Outcome::Partial(Misfit { at, expected }) => {

@@ -195,8 +195,8 @@ fn unite(left: Guess, right: Guess) -> Guess {
     match (left, right) {
         (left, right) if left == right => left,
         (Guess::Nothing, other) | (other, Guess::Nothing) => other,
-        (Guess::Long, Guess::Double) | (Guess::Double, Guess::Long) => Guess::Double,
-        (Guess::Double, Guess::Decimal(..)) | (Guess::Decimal(..), Guess::Double) => Guess::Double,
+        (Guess::Double, Guess::Long | Guess::Decimal(..))
+        | (Guess::Long | Guess::Decimal(..), Guess::Double) => Guess::Double,
         (Guess::Long, Guess::Decimal(precision, scale))
         | (Guess::Decimal(precision, scale), Guess::Long) => wider(
             (precision, scale),

@@ -349,9 +349,8 @@ impl ListColumn {
         while is_open {
             cursor.skip_space()?;
             match self.elements.append(cursor, work)? {
-                Fit::Whole => {}
                 partial @ Fit::Partial(_) if fit == Fit::Whole => fit = partial,
-                Fit::Partial(_) => {}
+                Fit::Whole | Fit::Partial(_) => {}
                 Fit::No(misfit) => {
                     self.elements.truncate(first);
                     cursor.skip_rest(b']')?;
@@ -458,9 +457,8 @@ impl MapColumn {
             self.keys.push_text(key, at)?;
             cursor.skip_space()?;
             match self.values.append(cursor, work)? {
-                Fit::Whole => {}
                 partial @ Fit::Partial(_) if fit == Fit::Whole => fit = partial,
-                Fit::Partial(_) => {}
+                Fit::Whole | Fit::Partial(_) => {}
                 Fit::No(misfit) => {
                     self.keys.truncate(first);
                     self.values.truncate(first);

@@ -102,13 +102,12 @@ fn rewrite_number(cursor: &mut Cursor<'_>, into: &mut Vec<u8>) -> Read<()> {
         into.extend_from_slice(if is_zero { b"0" } else { number.text });
         return Ok(());
     }
-    match number.special {
-        Some(special) => write_string(double_text(special).as_bytes(), into),
-        None => {
-            let text = std::str::from_utf8(number.text).unwrap_or_default();
-            let value = text.parse().unwrap_or(f64::NAN);
-            into.extend_from_slice(double_text(value).as_bytes());
-        }
+    if let Some(special) = number.special {
+        write_string(double_text(special).as_bytes(), into);
+    } else {
+        let text = std::str::from_utf8(number.text).unwrap_or_default();
+        let value = text.parse().unwrap_or(f64::NAN);
+        into.extend_from_slice(double_text(value).as_bytes());
     }
     Ok(())
 }

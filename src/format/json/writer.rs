@@ -188,7 +188,6 @@ impl<'a> JsonWriter<'a> {
     /// Appends the value of a row, or `null`.
     pub fn write(&self, row: usize, into: &mut Vec<u8>) {
         match &self.values {
-            Values::Null => into.extend_from_slice(b"null"),
             Values::Boolean(array) if array.is_valid(row) => {
                 into.extend_from_slice(if array.value(row) { b"true" } else { b"false" });
             }

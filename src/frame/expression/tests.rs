@@ -74,6 +74,10 @@ fn show_literal(value: &ArrayRef) -> String {
 }
 
 #[track_caller]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "so that tests can give a value they just made"
+)]
 fn becomes(expression: pl::Expr, expected: &str) {
     assert_eq!(
         show(&to_ast(&expression).unwrap()),
@@ -83,6 +87,10 @@ fn becomes(expression: pl::Expr, expected: &str) {
 }
 
 #[track_caller]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "so that tests can give a value they just made"
+)]
 fn is_refused(expression: pl::Expr, hint: &str) {
     let error = to_ast(&expression).unwrap_err();
     assert_eq!(error.condition(), Some("UNSUPPORTED_EXPRESSION"));

@@ -94,13 +94,8 @@ fn zone_of(value: &Value, operands: &Operands<'_>) -> Result<Zone> {
 }
 
 /// The result with the exact type of the call.
-fn finished<T: ArrowPrimitiveType>(
-    array: PrimitiveArray<T>,
-    operands: &Operands<'_>,
-) -> Result<ArrayRef> {
-    Ok(Arc::new(
-        array.with_data_type(operands.call.returns.clone()),
-    ))
+fn finished<T: ArrowPrimitiveType>(array: PrimitiveArray<T>, operands: &Operands<'_>) -> ArrayRef {
+    Arc::new(array.with_data_type(operands.call.returns.clone()))
 }
 
 fn shift_days(sides: (&Value, &Value), sign: i64, operands: &Operands<'_>) -> Result<ArrayRef> {
@@ -110,7 +105,7 @@ fn shift_days(sides: (&Value, &Value), sign: i64, operands: &Operands<'_>) -> Re
         |date, days| Checked::of(i32::try_from(i64::from(date) + sign * i64::from(days)).ok()),
         |_, _| datetime_overflow(),
     )?;
-    finished(dates, operands)
+    Ok(finished(dates, operands))
 }
 
 fn shift_date_months(
@@ -124,7 +119,7 @@ fn shift_date_months(
         |date, months| Checked::of(add_months(date, sign * i64::from(months))),
         |_, _| datetime_overflow(),
     )?;
-    finished(dates, operands)
+    Ok(finished(dates, operands))
 }
 
 fn shift_moment_months(
@@ -147,7 +142,7 @@ fn shift_moment_months(
             |moment, months| Checked::of(shift(moment, months)),
             |_, _| datetime_overflow(),
         )?;
-    finished(moments, operands)
+    Ok(finished(moments, operands))
 }
 
 fn shift_moment(sides: (&Value, &Value), sign: i64, operands: &Operands<'_>) -> Result<ArrayRef> {
@@ -168,7 +163,7 @@ fn shift_moment(sides: (&Value, &Value), sign: i64, operands: &Operands<'_>) -> 
             |moment, interval| Checked::of(shift(moment, interval)),
             |_, _| datetime_overflow(),
         )?;
-    finished(moments, operands)
+    Ok(finished(moments, operands))
 }
 
 fn days_between(operands: &Operands<'_>) -> Result<ArrayRef> {
@@ -178,7 +173,7 @@ fn days_between(operands: &Operands<'_>) -> Result<ArrayRef> {
         |end, start| Checked::of((i64::from(end) - i64::from(start)).checked_mul(MICROS_PER_DAY)),
         |_, _| plain_overflow("interval"),
     )?;
-    finished(intervals, operands)
+    Ok(finished(intervals, operands))
 }
 
 /// What the wall clock went on between two moments.
@@ -191,70 +186,54 @@ fn time_between(operands: &Operands<'_>) -> Result<ArrayRef> {
             |end, start| Checked::of(zone.to_local(end).checked_sub(zone.to_local(start))),
             |_, _| plain_overflow("long"),
         )?;
-    finished(intervals, operands)
+    Ok(finished(intervals, operands))
 }
 
 fn day_times(operator: Operator, operands: &Operands<'_>) -> Result<ArrayRef> {
-    type Interval = DurationMicrosecondType;
-    let sides = (operands.left, operands.right);
-    let is_try = operands.is_try;
-    match operator {
-        Operator::Add => finished(
-            binary::<Interval, Interval, Interval>(
-                sides,
-                is_try,
-                |left, right| left.overflowing_add(right).into(),
-                |_, _| overflow("interval", operator),
-            )?,
-            operands,
-        ),
-        Operator::Subtract => finished(
-            binary::<Interval, Interval, Interval>(
-                sides,
-                is_try,
-                |left, right| left.overflowing_sub(right).into(),
-                |_, _| overflow("interval", operator),
-            )?,
-            operands,
-        ),
-        Operator::IntegralDivide => Ok(Arc::new(binary::<Interval, Interval, Int64Type>(
-            sides,
-            is_try,
-            |left, right| Checked::of(left.checked_div(right)),
-            |_, right| quotient_failure(right == 0),
-        )?)),
-        _ => Err(operands.unexpected()),
-    }
+    intervals::<DurationMicrosecondType>(
+        operator,
+        operands,
+        |left, right| left.overflowing_add(right).into(),
+        |left, right| left.overflowing_sub(right).into(),
+        i64::checked_div,
+    )
 }
 
 fn year_months(operator: Operator, operands: &Operands<'_>) -> Result<ArrayRef> {
-    type Interval = IntervalYearMonthType;
+    intervals::<IntervalYearMonthType>(
+        operator,
+        operands,
+        |left, right| left.overflowing_add(right).into(),
+        |left, right| left.overflowing_sub(right).into(),
+        |left, right| i64::from(left).checked_div(i64::from(right)),
+    )
+}
+
+/// Two intervals of one kind: their sum, their difference, or how often one goes into the other.
+fn intervals<I: ArrowPrimitiveType>(
+    operator: Operator,
+    operands: &Operands<'_>,
+    add: impl Fn(I::Native, I::Native) -> Checked<I::Native>,
+    subtract: impl Fn(I::Native, I::Native) -> Checked<I::Native>,
+    divide: impl Fn(I::Native, I::Native) -> Option<i64>,
+) -> Result<ArrayRef> {
     let sides = (operands.left, operands.right);
     let is_try = operands.is_try;
+    let failure = |_, _| overflow("interval", operator);
     match operator {
-        Operator::Add => finished(
-            binary::<Interval, Interval, Interval>(
-                sides,
-                is_try,
-                |left, right| left.overflowing_add(right).into(),
-                |_, _| overflow("interval", operator),
-            )?,
+        Operator::Add => Ok(finished(
+            binary::<I, I, I>(sides, is_try, add, failure)?,
             operands,
-        ),
-        Operator::Subtract => finished(
-            binary::<Interval, Interval, Interval>(
-                sides,
-                is_try,
-                |left, right| left.overflowing_sub(right).into(),
-                |_, _| overflow("interval", operator),
-            )?,
+        )),
+        Operator::Subtract => Ok(finished(
+            binary::<I, I, I>(sides, is_try, subtract, failure)?,
             operands,
-        ),
-        Operator::IntegralDivide => Ok(Arc::new(binary::<Interval, Interval, Int64Type>(
+        )),
+        Operator::IntegralDivide => Ok(Arc::new(binary::<I, I, Int64Type>(
             sides,
             is_try,
-            |left, right| Checked::of(i64::from(left).checked_div(i64::from(right))),
-            |_, right| quotient_failure(right == 0),
+            |left, right| Checked::of(divide(left, right)),
+            |_, right| quotient_failure(right == I::Native::default()),
         )?)),
         _ => Err(operands.unexpected()),
     }
@@ -279,7 +258,7 @@ fn scale(
         let value = value.and_then(|value| i64::try_from(value).ok());
         Checked::of(value.filter(|value| !is_months || i32::try_from(*value).is_ok()))
     };
-    let widened = widened_interval(interval)?;
+    let widened = widened_interval(interval);
     let sides = (&widened, number);
     let is_try = operands.is_try;
     let multiplies = operator == Operator::Multiply;
@@ -315,11 +294,11 @@ fn scale(
         _ => return Err(operands.unexpected()),
     };
     let scaled: ArrayRef = Arc::new(scaled);
-    narrowed_interval(&scaled, operands)
+    Ok(narrowed_interval(&scaled, operands))
 }
 
 /// Months or microseconds as plain integers.
-fn widened_interval(interval: &Value) -> Result<Value> {
+fn widened_interval(interval: &Value) -> Value {
     use arrow::array::AsArray;
     let array = interval.array();
     let longs: ArrayRef = if let Some(months) = array.as_primitive_opt::<IntervalYearMonthType>() {
@@ -328,10 +307,10 @@ fn widened_interval(interval: &Value) -> Result<Value> {
         let micros = array.as_primitive::<DurationMicrosecondType>();
         Arc::new(micros.reinterpret_cast::<Int64Type>())
     };
-    Ok(interval.with_array(longs))
+    interval.with_array(longs)
 }
 
-fn narrowed_interval(longs: &ArrayRef, operands: &Operands<'_>) -> Result<ArrayRef> {
+fn narrowed_interval(longs: &ArrayRef, operands: &Operands<'_>) -> ArrayRef {
     use arrow::array::AsArray;
     let longs = longs.as_primitive::<Int64Type>();
     if matches!(operands.call.returns, DataType::Interval(_)) {

@@ -49,7 +49,7 @@ fn apply(name: &str, operands: &[&str]) -> String {
         .clone()
         .map(|array| Expr::column(0, array.data_type().clone(), true))
         .collect();
-    match run(&function(name), &columns, arrays.collect()) {
+    match run(&function(name), &columns, &arrays.collect::<Vec<_>>()) {
         Ok(text) => text,
         Err(error) => error
             .condition()
@@ -57,7 +57,7 @@ fn apply(name: &str, operands: &[&str]) -> String {
     }
 }
 
-fn run(function: &ScalarFunction, columns: &[Expr], arrays: Vec<ArrayRef>) -> Result<String> {
+fn run(function: &ScalarFunction, columns: &[Expr], arrays: &[ArrayRef]) -> Result<String> {
     let signature = (function.resolve)(columns)?;
     let mut arguments = Vec::new();
     for (array, to) in arrays.iter().zip(&signature.arguments) {

@@ -78,7 +78,7 @@ fn array(call: &Call<'_>) -> Result<ArrayRef> {
     let DataType::List(element) = call.returns else {
         return Err(Error::internal("`array` does not give an array"));
     };
-    let columns: Vec<&ArrayRef> = call.arguments.iter().map(|value| value.array()).collect();
+    let columns: Vec<&ArrayRef> = call.arguments.iter().map(Value::array).collect();
     let mut lists = ListBuilder::new(element.data_type(), &columns, call.rows);
     for row in 0..call.rows {
         for (column, value) in call.arguments.iter().enumerate() {
@@ -235,6 +235,7 @@ fn field(name: &str, value: &Expr) -> Field {
     Field::new(name, value.data_type.clone(), is_nullable)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the signature of resolvers")]
 fn resolve_struct(arguments: &[Expr]) -> Result<Signature> {
     let fields = arguments
         .iter()

@@ -95,12 +95,11 @@ fn at(longs: &Int64Array, value: &Value, row: usize) -> Option<i64> {
 }
 
 fn sequence(call: &Call<'_>) -> Result<ArrayRef> {
-    let (start, stop, step) = match call.arguments {
-        [start, stop] => (start, stop, None),
-        _ => {
-            let [start, stop, step] = arguments(call)?;
-            (start, stop, Some(step))
-        }
+    let (start, stop, step) = if let [start, stop] = call.arguments {
+        (start, stop, None)
+    } else {
+        let [start, stop, step] = arguments(call)?;
+        (start, stop, Some(step))
     };
     let element = start.data_type();
     let zone = if *element == timestamp() {

@@ -83,9 +83,9 @@ pub(super) fn sort(call: &Call<'_>, nulls: Nulls) -> Result<ArrayRef> {
                 _ => ordered.compare(*right, *left),
             }
         });
-        elements
-            .into_iter()
-            .for_each(|element| builder.push(0, element));
+        for element in elements {
+            builder.push(0, element);
+        }
         builder.finish_row()?;
     }
     builder.finish()

@@ -98,12 +98,20 @@ where
 }
 
 #[expect(clippy::eq_op, reason = "a value that differs from itself is NaN")]
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches the compiler makes vectors of it"
+)]
 fn equal<N: PartialOrd + Copy>(left: N, right: N) -> bool {
     (left == right) | ((left != left) & (right != right))
 }
 
 /// NaN is the greatest.
 #[expect(clippy::eq_op, reason = "a value that differs from itself is NaN")]
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches the compiler makes vectors of it"
+)]
 fn less<N: PartialOrd + Copy>(left: N, right: N) -> bool {
     (left < right) | ((left == left) & (right != right))
 }

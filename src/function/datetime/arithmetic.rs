@@ -12,6 +12,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Decimal128Type, Int32Type};
 use std::sync::Arc;
 
+#[expect(clippy::too_many_lines, reason = "a table, with one entry a function")]
 pub(super) fn functions() -> Vec<ScalarFunction> {
     vec![
         function(
@@ -218,7 +219,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
                     false,
                 )
             },
-            |c| turn(c, |zone, time| zone.to_utc(time)),
+            |c| turn(c, Zone::to_utc),
         ),
     ]
 }
@@ -325,7 +326,7 @@ fn months_from(later: i64, earlier: i64) -> f64 {
         return months;
     }
     let seconds = (later_day - earlier_day) * 86_400 + later_second - earlier_second;
-    months + seconds as f64 / (31 * 86_400) as f64
+    months + seconds as f64 / f64::from(31 * 86_400)
 }
 
 fn last_day(call: &Call<'_>) -> Result<ArrayRef> {

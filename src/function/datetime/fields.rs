@@ -33,6 +33,7 @@ enum Part {
     Second,
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, with one entry a function")]
 pub(super) fn functions() -> Vec<ScalarFunction> {
     vec![
         function(
@@ -298,13 +299,11 @@ fn resolve_part(name: &str, arguments: &[Expr]) -> Result<Signature> {
         (DataType::Utf8 | DataType::Null, _) => (types::timestamp(), DataType::Int32),
         (DataType::Duration(_), Part::Second) => (source.data_type.clone(), seconds),
         (DataType::Duration(_), Part::Day) => (source.data_type.clone(), DataType::Int32),
-        (DataType::Duration(_), Part::Hour | Part::Minute) => {
-            (source.data_type.clone(), DataType::Int8)
-        }
         (DataType::Interval(IntervalUnit::YearMonth), Part::Year) => {
             (source.data_type.clone(), DataType::Int32)
         }
-        (DataType::Interval(IntervalUnit::YearMonth), Part::Month) => {
+        (DataType::Duration(_), Part::Hour | Part::Minute)
+        | (DataType::Interval(IntervalUnit::YearMonth), Part::Month) => {
             (source.data_type.clone(), DataType::Int8)
         }
         (DataType::Duration(_) | DataType::Interval(_), _) => return Err(invalid()),

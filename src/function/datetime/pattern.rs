@@ -268,15 +268,13 @@ fn format_zone(letter: char, count: usize, local: i64, zone: (Zone, &str), out: 
     let text = match (letter, count) {
         ('V', _) => id.to_owned(),
         ('z', _) => zone_name(zone, id, utc),
-        ('O', _) if seconds == 0 => "GMT".to_owned(),
+        ('O', _) | ('Z', 4) if seconds == 0 => "GMT".to_owned(),
         ('O', 1) if minutes == 0 => format!("GMT{sign}{hours}"),
         ('O', 1) => format!("GMT{sign}{hours}:{minutes:02}"),
-        ('O', _) => format!("GMT{sign}{hours:02}:{minutes:02}"),
+        ('O', _) | ('Z', 4) => format!("GMT{sign}{hours:02}:{minutes:02}"),
         ('X', _) | ('Z', 5) if seconds == 0 => "Z".to_owned(),
         ('X' | 'x', 1) if minutes == 0 => format!("{sign}{hours:02}"),
         ('X' | 'x', 1 | 2 | 4) | ('Z', 1..=3) => format!("{sign}{hours:02}{minutes:02}"),
-        ('Z', 4) if seconds == 0 => "GMT".to_owned(),
-        ('Z', 4) => format!("GMT{sign}{hours:02}:{minutes:02}"),
         _ => format!("{sign}{hours:02}:{minutes:02}"),
     };
     out.push_str(&text);
@@ -312,12 +310,11 @@ struct Found {
 impl Found {
     fn local(&self) -> Option<i64> {
         let year = self.year.unwrap_or(1970);
-        let days = match self.day_of_year {
-            Some(day) => days_from_civil(year, 1, 1)? + day - 1,
-            None => {
-                let month = u8::try_from(self.month.unwrap_or(1)).ok()?;
-                days_from_civil(year, month, u8::try_from(self.day.unwrap_or(1)).ok()?)?
-            }
+        let days = if let Some(day) = self.day_of_year {
+            days_from_civil(year, 1, 1)? + day - 1
+        } else {
+            let month = u8::try_from(self.month.unwrap_or(1)).ok()?;
+            days_from_civil(year, month, u8::try_from(self.day.unwrap_or(1)).ok()?)?
         };
         let half = if self.is_afternoon == Some(true) {
             12
@@ -450,10 +447,9 @@ fn parse_number(letter: char, count: usize, is_adjacent: bool, text: &str) -> Op
     };
     let available = digits.bytes().take_while(u8::is_ascii_digit).count();
     let takes = match (count, is_adjacent) {
-        (count, true) => count,
         (1, false) => available,
         (count, false) if is_year => available.max(count),
-        (count, false) => count,
+        (count, _) => count,
     };
     if takes == 0 || available < takes {
         return None;

@@ -6,7 +6,7 @@ use crate::cast::zone::{MICROS_PER_DAY, Zone};
 use crate::error::Result;
 use crate::function::{Call, ScalarFunction};
 use crate::types;
-use arrow::array::{Array, ArrayRef, Date32Array, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, Date32Array, TimestampMicrosecondArray};
 use arrow::datatypes::DataType;
 use std::sync::Arc;
 

@@ -114,7 +114,7 @@ fn logarithms() -> Vec<ScalarFunction> {
 
 /// The value unless it is at or below a limit. NaN is above.
 fn above(value: f64, limit: f64) -> Option<f64> {
-    (!(value <= limit)).then_some(value)
+    (value > limit || value.is_nan()).then_some(value)
 }
 
 fn trigonometric() -> Vec<ScalarFunction> {
@@ -193,6 +193,10 @@ fn of_two() -> Vec<ScalarFunction> {
 }
 
 /// As Java has it: 1 and -1 to an infinite or NaN power are NaN, and so is everything but to the power 0 of NaN.
+#[expect(
+    clippy::float_cmp,
+    reason = "1 is exact, and only exactly 1 is an exception"
+)]
 fn power(base: f64, exponent: f64) -> f64 {
     if (base.abs() == 1.0 && exponent.is_infinite()) || (exponent.is_nan()) {
         return f64::NAN;

@@ -75,7 +75,9 @@ fn hex(call: &Call<'_>) -> Result<ArrayRef> {
         match value {
             Some(value) => {
                 text.clear();
-                value.iter().for_each(|byte| push_hex(*byte, &mut text));
+                for byte in value {
+                    push_hex(*byte, &mut text);
+                }
                 builder.append_value(&text);
             }
             None => builder.append_null(),

@@ -221,7 +221,9 @@ fn a_changed_byte_anywhere_is_refused_with_path_and_offset() {
     let mut places = 0;
     for (path, bytes) in whole.disk.files() {
         let name = path.to_string_lossy().into_owned();
-        let is_state = name.ends_with(".arrow");
+        let is_state = path
+            .extension()
+            .is_some_and(|extension| extension == "arrow");
         let is_needed = needed.iter().any(|needed| name.ends_with(needed));
         if name.ends_with("lock") || (is_state && !is_needed) {
             continue;
@@ -275,8 +277,8 @@ fn a_missing_file_is_named() {
 /// The last segment of the log.
 fn last_segment(world: &World) -> (String, Vec<u8>) {
     let files = world.disk.files().into_iter();
-    let logs = files.filter(|(path, _)| path.starts_with("/query/wal"));
-    let (path, bytes) = logs.last().unwrap();
+    let mut logs = files.filter(|(path, _)| path.starts_with("/query/wal"));
+    let (path, bytes) = logs.next_back().unwrap();
     (path.to_string_lossy().into_owned(), bytes)
 }
 

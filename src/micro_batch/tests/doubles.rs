@@ -272,7 +272,7 @@ impl SumPlan {
             }],
             operators: vec![Box::new(Sums {
                 id: id.to_owned(),
-                sums: BTreeMap::new(),
+                by_key: BTreeMap::new(),
                 changed: BTreeSet::new(),
                 last_eviction: Timestamp(0),
             })],
@@ -341,7 +341,7 @@ impl BatchPlan for SumPlan {
 
 struct Sums {
     id: String,
-    sums: BTreeMap<i64, i64>,
+    by_key: BTreeMap<i64, i64>,
     changed: BTreeSet<i64>,
     last_eviction: Timestamp,
 }
@@ -349,7 +349,7 @@ struct Sums {
 impl Sums {
     fn table(&self, keys: impl Iterator<Item = i64>) -> RecordBatch {
         let keys: Vec<i64> = keys.collect();
-        let sums = keys.iter().map(|key| self.sums[key]).collect();
+        let sums = keys.iter().map(|key| self.by_key[key]).collect();
         table(&["key", "sum"], vec![keys, sums])
     }
 }
@@ -381,7 +381,7 @@ impl StatefulOperator for Sums {
         for slice in prepared.into_iter().flatten() {
             let rows = slice.downcast::<RecordBatch>().unwrap();
             for n in numbers(&rows, 0) {
-                let sum = self.sums.entry(n % 3).or_default();
+                let sum = self.by_key.entry(n % 3).or_default();
                 *sum += n;
                 self.changed.insert(n % 3);
                 let row = [
@@ -411,18 +411,18 @@ impl StatefulOperator for Sums {
 
     fn snapshot(&self) -> Result<StateDelta> {
         Ok(StateDelta {
-            tables: vec![("sums".to_owned(), self.table(self.sums.keys().copied()))],
+            tables: vec![("sums".to_owned(), self.table(self.by_key.keys().copied()))],
             evicted: Some(self.last_eviction),
         })
     }
 
     fn reset(&mut self) {
-        self.sums.clear();
+        self.by_key.clear();
     }
 
     fn restore(&mut self, delta: StateDelta) -> Result<()> {
         for (_, rows) in &delta.tables {
-            self.sums.extend(numbers(rows, 0).zip(numbers(rows, 1)));
+            self.by_key.extend(numbers(rows, 0).zip(numbers(rows, 1)));
         }
         if let Some(evicted) = delta.evicted {
             self.last_eviction = evicted;
@@ -437,7 +437,7 @@ impl StatefulOperator for Sums {
     fn progress(&self) -> OperatorProgress {
         OperatorProgress {
             operator_name: "sums".to_owned(),
-            num_rows_total: self.sums.len() as u64,
+            num_rows_total: self.by_key.len() as u64,
             ..OperatorProgress::default()
         }
     }

@@ -200,7 +200,7 @@ impl KeyResolver<'_> {
         for item in self.items {
             match item {
                 StarOr::Column(expr, name) => {
-                    self.push(expr.clone(), name.clone())?;
+                    self.push(expr.clone(), name.clone());
                 }
                 StarOr::Ast(ast) if !ast.has_call(&is_aggregate_call) => {
                     self.add(ast)?;
@@ -223,7 +223,9 @@ impl KeyResolver<'_> {
         let mut ast = key;
         if let Some(index) = ordinal(key, self.items.len(), "GROUP BY")? {
             match self.items.get(index) {
-                Some(StarOr::Column(expr, name)) => return self.push(expr.clone(), name.clone()),
+                Some(StarOr::Column(expr, name)) => {
+                    return Ok(self.push(expr.clone(), name.clone()));
+                }
                 Some(StarOr::Ast(item)) => {
                     if item.has_call(&is_aggregate_call) {
                         return Err(Error::invalid(format!(
@@ -256,15 +258,15 @@ impl KeyResolver<'_> {
             .with_condition("GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE")
             .with_span(key.span));
         }
-        self.push(expr, name)
+        Ok(self.push(expr, name))
     }
 
-    fn push(&mut self, expr: Expr, name: String) -> Result<usize> {
+    fn push(&mut self, expr: Expr, name: String) -> usize {
         if let Some(known) = self.keys.iter().position(|key| key.expr.same_as(&expr)) {
-            return Ok(known);
+            return known;
         }
         self.keys.push(Key { expr, name });
-        Ok(self.keys.len() - 1)
+        self.keys.len() - 1
     }
 }
 

@@ -258,7 +258,9 @@ impl SortScope {
         let columns = items.iter().flat_map(|item| {
             let mut columns = item.columns();
             if let Item::Generator(_) = item {
-                columns.iter_mut().for_each(|column| column.name.clear());
+                for column in &mut columns {
+                    column.name.clear();
+                }
             }
             columns
         });

@@ -83,7 +83,7 @@ fn a_closure_gets_each_batch_as_a_frame() {
     stream
         .add_batch(events(&[("a", 1, 0), ("b", 2, 0)]))
         .unwrap();
-    let seen: Arc<Mutex<Vec<(u64, Vec<String>)>>> = Arc::default();
+    let seen = Arc::new(Mutex::new(Vec::new()));
     let into = Arc::clone(&seen);
     let query = session
         .read_stream()

@@ -194,7 +194,7 @@ mod tests {
     use arrow::array::{Int64Array, StringArray};
 
     fn rows(names: Vec<Option<&str>>) -> RecordBatch {
-        let values: ArrayRef = Arc::new(Int64Array::from_iter_values(0..names.len() as i64));
+        let values: ArrayRef = Arc::new(Int64Array::from_iter_values((0_i64..).take(names.len())));
         let names: ArrayRef = Arc::new(StringArray::from(names));
         RecordBatch::try_from_iter([("K", names), ("v", values)]).unwrap()
     }

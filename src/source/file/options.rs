@@ -33,6 +33,10 @@ pub(super) enum CleanSource {
 
 /// Spark's options of the file source.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of Spark's by itself"
+)]
 pub(super) struct FileOptions {
     pub(super) path: String,
     pub(super) limit: FileLimit,
@@ -82,9 +86,10 @@ impl FileOptions {
             is_file_name_only: options.boolean("fileNameOnly", false)?,
             max_file_age: (!is_any_age).then_some(max_age),
             // With the newest first, what was remembered would hide what is newer.
-            max_cached_files: match is_latest_first {
-                true => 0,
-                false => cached.unwrap_or(MAX_CACHED_FILES),
+            max_cached_files: if is_latest_first {
+                0
+            } else {
+                cached.unwrap_or(MAX_CACHED_FILES)
             },
             discard_cached_input_ratio: ratio,
             clean: clean(options)?,

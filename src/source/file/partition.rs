@@ -50,15 +50,12 @@ fn unescape(text: &str) -> String {
                 .and_then(|digits| u8::from_str_radix(digits, 16).ok()),
             _ => None,
         };
-        match code {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = behind.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = behind;
-            }
+        if let Some(byte) = code {
+            bytes.push(byte);
+            rest = behind.get(2..).unwrap_or_default();
+        } else {
+            bytes.push(*first);
+            rest = behind;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
@@ -94,7 +91,7 @@ pub(super) fn column(
 }
 
 /// The type of partition values: the first of `INT`, `BIGINT`, `DOUBLE`, `DATE`, `TIMESTAMP` that all of them are of, else `STRING`.
-pub(super) fn infer<'a>(values: impl Iterator<Item = &'a str> + Clone) -> DataType {
+pub(super) fn infer<'a>(values: &(impl Iterator<Item = &'a str> + Clone)) -> DataType {
     let fits = |data_type: &DataType| {
         let context = BatchContext::one_shot(Timestamp(0), "UTC");
         values.clone().all(|value| {
@@ -138,7 +135,7 @@ mod tests {
 
     #[test]
     fn types_are_inferred_from_all_values() {
-        let of = |values: &[&'static str]| infer(values.iter().copied());
+        let of = |values: &[&'static str]| infer(&values.iter().copied());
         assert_eq!(of(&["1", "2"]), DataType::Int32);
         assert_eq!(of(&["1", "3000000000"]), DataType::Int64);
         assert_eq!(of(&["1", "2.5"]), DataType::Float64);

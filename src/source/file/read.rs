@@ -63,16 +63,13 @@ impl FileReader {
         let mut wanted = Vec::new();
         let mut origins = Vec::new();
         for index in columns {
-            match in_file.iter().position(|candidate| candidate == index) {
-                Some(position) => {
-                    origins.push(Origin::File(wanted.len()));
-                    wanted.push(position);
-                }
-                None => {
-                    let name = self.schema.field(*index).name().to_lowercase();
-                    let value = values.get(&name).cloned().flatten();
-                    origins.push(Origin::Path(*index, value));
-                }
+            if let Some(position) = in_file.iter().position(|candidate| candidate == index) {
+                origins.push(Origin::File(wanted.len()));
+                wanted.push(position);
+            } else {
+                let name = self.schema.field(*index).name().to_lowercase();
+                let value = values.get(&name).cloned().flatten();
+                origins.push(Origin::Path(*index, value));
             }
         }
         let slices = self.format.slices(file, &declared, &wanted)?;

@@ -42,7 +42,7 @@ impl Lowering<'_> {
                     .iter()
                     .map(|(column, _)| column.clone())
                     .collect();
-                check_columns(names(), &columns)?;
+                check_columns(&names(), &columns)?;
                 assignments
                     .iter()
                     .try_fold(Plan::clone(input), |plan, (column, value)| {
@@ -50,7 +50,7 @@ impl Lowering<'_> {
                     })
             }
             PipeOperator::Drop(columns) => {
-                check_columns(names(), columns)?;
+                check_columns(&names(), columns)?;
                 let dropped: Vec<String> =
                     columns.iter().map(|column| column.value.clone()).collect();
                 Ok(builder::drop_columns(input, &dropped))
@@ -73,7 +73,7 @@ impl Lowering<'_> {
                 right,
             } => {
                 let right = self.body(right)?;
-                combined(*operator, *is_all, *by_name, [Plan::clone(input), right])
+                combined(*operator, *is_all, *by_name, &[Plan::clone(input), right])
             }
         }
     }

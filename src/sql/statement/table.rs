@@ -112,14 +112,13 @@ impl Parser<'_> {
     /// Refuses what Spark refuses for this kind of table.
     fn check_clause(&self, word: &str, storage: Storage) -> Result<()> {
         let refused = match storage {
-            Storage::Declared => return Ok(()),
             Storage::Managed(kind) if matches!(word, "OPTIONS" | "LOCATION") => {
                 let message = format!(
                     "a {kind} takes no {word}: its storage is managed; write elsewhere with CREATE TABLE and INSERT INTO"
                 );
                 return Err(syntax_error(message, self.span()));
             }
-            Storage::Managed(_) => return Ok(()),
+            Storage::Declared | Storage::Managed(_) => return Ok(()),
             Storage::View => matches!(
                 word,
                 "LOCATION" | "PARTITIONED" | "COMMENT" | "TBLPROPERTIES"
