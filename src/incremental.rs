@@ -229,6 +229,13 @@ impl IncrementalPlan {
             })
     }
 
+    /// Whether a batch without data would emit or evict at this processing time.
+    pub fn is_due_at(&self, time: Timestamp) -> bool {
+        self.operators()
+            .into_iter()
+            .any(|operator| operator.is_due_at(time))
+    }
+
     /// All rows of a static plan, computed at once.
     ///
     /// # Errors

@@ -100,6 +100,7 @@ pub mod incremental;
 pub mod micro_batch;
 pub mod operator;
 pub mod plan;
+pub mod processor;
 pub mod progress;
 pub mod replay;
 pub mod sink;

@@ -58,6 +58,11 @@ pub trait BatchPlan: Send {
     fn operators_mut(&mut self) -> Vec<&mut Box<dyn StatefulOperator>>;
     /// As [`IncrementalPlan::is_due`].
     fn is_due(&self, watermark: Timestamp) -> bool;
+    /// As [`IncrementalPlan::is_due_at`].
+    fn is_due_at(&self, time: Timestamp) -> bool {
+        let _ = time;
+        false
+    }
 }
 
 impl BatchPlan for IncrementalPlan {
@@ -83,6 +88,10 @@ impl BatchPlan for IncrementalPlan {
 
     fn is_due(&self, watermark: Timestamp) -> bool {
         IncrementalPlan::is_due(self, watermark)
+    }
+
+    fn is_due_at(&self, time: Timestamp) -> bool {
+        IncrementalPlan::is_due_at(self, time)
     }
 }
 
@@ -274,7 +283,7 @@ impl MicroBatchExecution {
         }
         let has_data = ranges.values().any(|range| !range.is_empty());
         let watermark = self.watermark.current();
-        if !has_data && !self.is_due(watermark) {
+        if !has_data && !self.is_due(watermark, now) {
             return Ok(None);
         }
         Ok(Some(Plan {
@@ -289,11 +298,9 @@ impl MicroBatchExecution {
     }
 
     /// Whether a batch without data has something to do.
-    fn is_due(&self, watermark: Timestamp) -> bool {
-        self.runs_without_data
-            && self.has_run
-            && self.trigger != Trigger::Once
-            && self.plan.is_due(watermark)
+    fn is_due(&self, watermark: Timestamp, now: Timestamp) -> bool {
+        let is_due = (self.has_run && self.plan.is_due(watermark)) || self.plan.is_due_at(now);
+        self.runs_without_data && self.trigger != Trigger::Once && is_due
     }
 
     /// Step 2: the batch will happen. The disk works while the batch is read and computed.

@@ -19,6 +19,7 @@ pub mod key;
 pub mod limit;
 #[cfg(test)]
 mod testing;
+pub(crate) mod process;
 
 use crate::batch::{BatchContext, Timestamp, Watermarks};
 use crate::error::Result;
@@ -123,6 +124,12 @@ pub trait StatefulOperator: Send + Sync {
 
     /// Whether a batch without data would emit or evict, if the input's watermark were `watermark`.
     fn is_due(&self, watermark: Timestamp) -> bool;
+
+    /// Whether a batch without data would emit or evict at this processing time.
+    fn is_due_at(&self, time: Timestamp) -> bool {
+        let _ = time;
+        false
+    }
 
     /// The watermark of its output, given that of its input.
     fn output_watermark(&self, input: Timestamp) -> Timestamp {

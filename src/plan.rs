@@ -11,6 +11,8 @@ pub mod optimize;
 use crate::error::Span;
 use crate::expr::Expr;
 use crate::function::{AggregateFunction, Signature};
+use crate::processor::erased::Processor;
+use crate::sink::OutputMode;
 use crate::source::SourceFactory;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -187,6 +189,8 @@ pub enum PlanNode {
         columns: Vec<usize>,
         is_within_watermark: bool,
     },
+    /// Gives the rows of each key to a program of the user that keeps state. The columns are the program's.
+    Process(ProcessNode),
     /// Joins `left` and `right`. Equalities have been taken out of the condition; what is left is `residual`.
     Join {
         left: Arc<LogicalPlan>,
@@ -217,6 +221,23 @@ pub enum PlanNode {
         is_except: bool,
         is_all: bool,
     },
+}
+
+/// What a [`PlanNode::Process`] does.
+#[derive(Debug, Clone)]
+pub struct ProcessNode {
+    pub(crate) input: Arc<LogicalPlan>,
+    /// What the rows are grouped by, over the input's columns.
+    pub(crate) keys: Vec<NamedExpr>,
+    pub(crate) processor: Arc<dyn Processor>,
+    /// What the rows it gives are to the query.
+    pub(crate) output_mode: OutputMode,
+    /// Which column of the output is event time.
+    pub(crate) event_time: Option<usize>,
+    /// A table whose rows the program is given before any input, and its grouping keys.
+    pub(crate) initial: Option<(Arc<LogicalPlan>, Vec<Expr>)>,
+    /// A name the user gave the state, if any.
+    pub(crate) operator_name: Option<String>,
 }
 
 /// `session_window(time, gap)` among the keys of an aggregate.
@@ -256,6 +277,7 @@ impl PlanNode {
             | PlanNode::Deduplicate { input, .. }
             | PlanNode::Sort { input, .. }
             | PlanNode::Limit { input, .. } => vec![input],
+            PlanNode::Process(process) => vec![&mut process.input],
             PlanNode::Join { left, right, .. } | PlanNode::SetOperation { left, right, .. } => {
                 vec![left, right]
             }
@@ -278,6 +300,7 @@ impl LogicalPlan {
             | PlanNode::Deduplicate { input, .. }
             | PlanNode::Sort { input, .. }
             | PlanNode::Limit { input, .. } => vec![input],
+            PlanNode::Process(process) => vec![&process.input],
             PlanNode::Join { left, right, .. } | PlanNode::SetOperation { left, right, .. } => {
                 vec![left, right]
             }
@@ -323,6 +346,7 @@ impl LogicalPlan {
                 .flat_map(|(left, right, _)| [left, right])
                 .chain(residual)
                 .collect(),
+            PlanNode::Process(process) => process.keys.iter().map(|key| &key.expr).collect(),
             PlanNode::Sort { keys, .. } => keys.iter().map(|key| &key.expr).collect(),
         }
     }

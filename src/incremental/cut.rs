@@ -29,6 +29,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+mod process;
+
 /// Rows on their way: where they come from, and what they went through.
 #[derive(Debug)]
 struct Branch {
@@ -193,6 +195,7 @@ impl Cut<'_> {
                 Ok(select(vec![branch], &all, needed))
             }
             PlanNode::Deduplicate { .. } => self.deduplicate(plan, needed),
+            PlanNode::Process(process) => self.process(plan, process, needed),
         }
     }
 

@@ -68,6 +68,11 @@ pub fn check_batch(plan: &LogicalPlan) -> Result<()> {
                 "dropDuplicatesWithinWatermark is not supported with batch DataFrames/DataSets, use dropDuplicates",
             ));
         }
+        if matches!(&node.node, PlanNode::Process(_)) {
+            return Err(Error::invalid(
+                "transform_with_state is not supported on tables: read the input with read_stream and run the query with Trigger::AvailableNow",
+            ));
+        }
     }
     Ok(())
 }
@@ -261,6 +266,10 @@ const RULES: &[Rule] = &[
         },
     },
     Rule {
+        what: "transform_with_state in another output mode than the query's",
+        refuses: processor_mode,
+    },
+    Rule {
         what: "two event times in one stateful operator",
         refuses: two_event_times,
     },
@@ -279,6 +288,18 @@ const RULES: &[Rule] = &[
         },
     },
 ];
+
+fn processor_mode(scope: &Scope<'_>) -> Option<Refusal> {
+    let PlanNode::Process(process) = &scope.node.node else {
+        return None;
+    };
+    (process.output_mode != scope.mode).then(|| {
+        Refusal::Spark(format!(
+            "transform_with_state in {} output mode is not supported with {} output mode on a streaming DataFrame/Dataset: give both the same output mode",
+            process.output_mode, scope.mode
+        ))
+    })
+}
 
 /// What Spark runs and we do not yet. A line goes when its operator comes.
 const NOT_YET: &[Rule] = &[
@@ -316,6 +337,7 @@ fn is_streaming_aggregate(plan: &LogicalPlan) -> bool {
 fn is_stateful(plan: &LogicalPlan) -> bool {
     match &plan.node {
         PlanNode::Aggregate { input, .. } => input.is_streaming(),
+        PlanNode::Process(process) => process.input.is_streaming(),
         PlanNode::Join { left, right, .. } => left.is_streaming() && right.is_streaming(),
         PlanNode::Deduplicate {
             input,

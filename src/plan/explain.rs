@@ -88,6 +88,10 @@ fn line(plan: &LogicalPlan) -> String {
             columns,
             is_within_watermark,
         } => deduplicate(input, columns, *is_within_watermark),
+        PlanNode::Process(process) => {
+            let keys = named(&process.keys, &process.input.schema.columns);
+            format!("TransformWithState [{keys}], {:?}", process.processor)
+        }
         PlanNode::Join { .. } => join(plan),
         PlanNode::Union { .. } => "Union".to_owned(),
         PlanNode::Sort { input, keys } => {

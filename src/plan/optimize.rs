@@ -91,6 +91,7 @@ fn push(plan: &Arc<LogicalPlan>, conditions: Vec<Expr>) -> Result<Arc<LogicalPla
         PlanNode::Scan(_)
         | PlanNode::Expand { .. }
         | PlanNode::Deduplicate { .. }
+        | PlanNode::Process(_)
         | PlanNode::Limit { .. }
         | PlanNode::SetOperation { .. } => {
             let mut node = plan.node.clone();
