@@ -71,7 +71,11 @@ impl GroupedFrame {
     ) -> StreamFrame {
         let options = options.into();
         let processor = Typed::new(processor, options.time_mode);
-        self.process(processor.map(|processor| Arc::new(processor) as _), &options, None)
+        self.process(
+            processor.map(|processor| Arc::new(processor) as _),
+            &options,
+            None,
+        )
     }
 
     /// As [`GroupedFrame::transform_with_state`], with state to begin with: a table, grouped by keys of the same types.
@@ -143,7 +147,9 @@ impl GroupedFrame {
                 }
                 None => None,
             };
-            let initial = initial.as_ref().map(|(table, keys)| (*table, keys.as_slice()));
+            let initial = initial
+                .as_ref()
+                .map(|(table, keys)| (*table, keys.as_slice()));
             let name = self.operator_name.clone();
             builder::process(plan, &keys, processor?, options, initial, name)
         })

@@ -6,9 +6,6 @@
 //!
 //! What is kept is in [`crate::processor::store`].
 
-#[cfg(test)]
-mod tests;
-
 use crate::batch::{BatchContext, BatchId, Timestamp, Watermarks};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
@@ -109,7 +106,13 @@ impl Process {
         }
         let is_single = spec.keys.len() == 1;
         // serde_arrow calls the one column of a plain value so.
-        let name = |key: &NamedExpr| if is_single { "item".to_owned() } else { key.name.clone() };
+        let name = |key: &NamedExpr| {
+            if is_single {
+                "item".to_owned()
+            } else {
+                key.name.clone()
+            }
+        };
         let fields: Vec<Field> = spec
             .keys
             .iter()
@@ -123,7 +126,10 @@ impl Process {
         };
         Ok(Process {
             id,
-            key_types: fields.iter().map(|field| field.data_type().clone()).collect(),
+            key_types: fields
+                .iter()
+                .map(|field| field.data_type().clone())
+                .collect(),
             key_schema: Arc::new(Schema::new(fields)),
             spec,
             stores: (0..partitions).map(|_| Store::default()).collect(),
@@ -169,7 +175,10 @@ impl Process {
         self.progress.num_rows_dropped_by_watermark = sum(|done| done.late);
         self.progress.num_rows_removed = sum(|done| done.expired_values);
         self.progress.custom_metrics = BTreeMap::from([
-            ("numExpiredTimers".to_owned(), sum(|done| done.expired_timers)),
+            (
+                "numExpiredTimers".to_owned(),
+                sum(|done| done.expired_timers),
+            ),
             (
                 "numValuesRemovedDueToTTLExpiry".to_owned(),
                 sum(|done| done.expired_values),
@@ -448,9 +457,8 @@ impl StatefulOperator for Process {
                 .par_iter_mut()
                 .enumerate()
                 .for_each(|(number, store)| {
-                    let is_home = |key: &[u8]| {
-                        hash::partition(hash::key_hash(key), partitions) == number
-                    };
+                    let is_home =
+                        |key: &[u8]| hash::partition(hash::key_hash(key), partitions) == number;
                     store.restore(&saved, is_home);
                 });
         }

@@ -78,7 +78,10 @@ fn type_of_sql(data_type: &DataType) -> Option<DataType> {
             let [key, value] = parts.as_ref() else {
                 return None;
             };
-            map_of(type_of_sql(key.data_type())?, type_of_sql(value.data_type())?)
+            map_of(
+                type_of_sql(key.data_type())?,
+                type_of_sql(value.data_type())?,
+            )
         }
         _ => return None,
     })

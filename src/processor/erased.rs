@@ -139,7 +139,9 @@ impl<P: StatefulProcessor> Typed<P> {
 
     fn write(&self, builder: &mut ArrayBuilder, output: &mut Vec<P::Output>) -> Result<()> {
         for row in output.drain(..) {
-            builder.push(row).map_err(|error| self.not_written(&error))?;
+            builder
+                .push(row)
+                .map_err(|error| self.not_written(&error))?;
         }
         Ok(())
     }
@@ -308,7 +310,10 @@ fn deserializer(rows: &RecordBatch) -> Result<Deserializer<'_>> {
     })
 }
 
-fn read<T: DeserializeOwned>(slices: &[Deserializer<'_>], (slice, row): (usize, usize)) -> Result<T> {
+fn read<T: DeserializeOwned>(
+    slices: &[Deserializer<'_>],
+    (slice, row): (usize, usize),
+) -> Result<T> {
     let item = slices
         .get(slice)
         .and_then(|rows| rows.get(row))

@@ -4,9 +4,7 @@
 //! As in Spark, a call for rows takes the timeout of the key back unless it sets it again, and a timeout has passed when it is *before* the time
 //! of the batch or the watermark, not at it.
 
-use super::{
-    Declarations, ExpiredTimer, KeyContext, StatefulProcessor, TimeMode, Ttl, ValueState,
-};
+use super::{Declarations, ExpiredTimer, KeyContext, StatefulProcessor, TimeMode, Ttl, ValueState};
 use crate::error::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

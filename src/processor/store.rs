@@ -6,6 +6,8 @@
 //! puts and removals, and applying it twice is the same as once.
 
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use super::TimeMode;
 use crate::batch::{BatchId, Timestamp};
@@ -134,6 +136,9 @@ impl Store {
             if let Some((time, key)) = self.timers.pop_first() {
                 if let Some(state) = self.keys.get_mut(&key) {
                     state.timers.remove(&time);
+                    if state.is_empty() {
+                        self.keys.remove(&key);
+                    }
                 }
                 self.changes.timers.insert((Arc::clone(&key), time));
                 taken.push((key, time));
@@ -191,7 +196,10 @@ impl Store {
     }
 
     /// What changed since this was last asked.
-    pub(crate) fn take_changes(&mut self, variables: &[Variable]) -> Result<Vec<(String, RecordBatch)>> {
+    pub(crate) fn take_changes(
+        &mut self,
+        variables: &[Variable],
+    ) -> Result<Vec<(String, RecordBatch)>> {
         let changes = std::mem::take(&mut self.changes);
         let mut tables = TableBuilder::default();
         for (key, id) in &changes.cells {
@@ -419,8 +427,6 @@ impl KeyContext<'_> {
             variable,
             entry: Box::default(),
         };
-        self.state
-            .cells
-            .range(begin(variable)..begin(variable + 1))
+        self.state.cells.range(begin(variable)..begin(variable + 1))
     }
 }
