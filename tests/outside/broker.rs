@@ -5,6 +5,7 @@
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset as NativeOffset, TopicPartitionList};
 use std::future::Future;
@@ -155,8 +156,41 @@ impl Broker {
         send(&producer, topic, partition, values);
         producer.flush(TIMEOUT).unwrap();
     }
+
+    /// Sends values to the partitions that stand beside them, fast, and waits until the broker has them all.
+    pub(crate) fn send_all(&self, topic: &str, values: impl IntoIterator<Item = (i32, String)>) {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", &self.servers)
+            .set("enable.idempotence", "true")
+            .set("compression.type", "lz4")
+            .set("linger.ms", "20")
+            .create()
+            .unwrap();
+        for (partition, value) in values {
+            let mut record: BaseRecord<'_, str, str> =
+                BaseRecord::to(topic).partition(partition).payload(&value);
+            while let Err((error, refused)) = producer.send(record) {
+                let code = error.rdkafka_error_code();
+                assert_eq!(code, Some(RDKafkaErrorCode::QueueFull), "{error}");
+                // It takes all reports of this time, not only the first, so the time is short.
+                producer.poll(Duration::from_millis(20));
+                record = refused;
+            }
+        }
+        producer.flush(TIMEOUT).unwrap();
+    }
+
+    /// The offset of the next message.
+    pub(crate) fn end_offset(&self, topic: &str, partition: i32) -> i64 {
+        let client = self.producer.client();
+        client
+            .fetch_watermarks(topic, partition, TIMEOUT)
+            .unwrap()
+            .1
+    }
 }
 
+/// Sends values to a partition.
 pub(crate) fn send(
     producer: &BaseProducer,
     topic: &str,

@@ -2,6 +2,7 @@
 //! line, with its number and the reason; it is never passed over in silence.
 
 mod broker;
+mod flights;
 mod harness;
 mod kafka;
 mod kafka_restart;
@@ -10,8 +11,10 @@ mod process;
 mod syscalls;
 
 fn main() {
-    let groups = kafka::groups()
-        .into_iter()
-        .chain([kafka_restart::group(), syscalls::group()]);
+    let groups = kafka::groups().into_iter().chain([
+        kafka_restart::group(),
+        flights::group(),
+        syscalls::group(),
+    ]);
     harness::run(groups.collect());
 }
