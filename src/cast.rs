@@ -29,7 +29,7 @@ use crate::types::{
     decimal_for_integer, is_ansi_interval, is_atomic, is_datetime, is_decimal, is_integral,
     is_numeric, map_key_value, sql_name, timestamp,
 };
-use arrow::array::{Array, ArrayRef, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
 use arrow::datatypes::DataType;
 use std::sync::Arc;
 use zone::Zone;
@@ -77,6 +77,7 @@ fn convert(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<ArrayRef> {
     }
     match (from, to) {
         (DataType::Null, _) => Ok(new_null_array(to, array.len())),
+        (DataType::Binary, DataType::Utf8) => Ok(text::from_binary(array.as_binary())),
         (_, DataType::Utf8) => text::to_text(array, mode.zone),
         (DataType::Utf8, DataType::Binary) => Ok(arrow::compute::cast(array, to)?),
         (DataType::Utf8, _) if is_datetime(to) => datetime::from_text(array, to, mode),

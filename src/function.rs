@@ -17,7 +17,7 @@ pub(crate) mod datetime;
 pub mod documentation;
 mod hash_functions;
 mod item;
-mod json;
+pub(crate) mod json;
 mod kernel;
 mod math;
 mod predicate;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::batch::Timestamp;
 use crate::types::parse_data_type;
-use arrow::array::{AsArray, Float64Array, Int64Array, StringArray};
+use arrow::array::{AsArray, BinaryArray, Float64Array, Int64Array, StringArray};
 
 /// 2024-02-29T12:34:56Z.
 const NOW: i64 = 1_709_210_096_000;
@@ -215,4 +215,30 @@ fn nested_values_print_part_by_part() {
     let structs: ArrayRef = Arc::new(StructArray::from(fields));
     let texts = cast(&structs, &DataType::Utf8, false, &context()).unwrap();
     assert_eq!(texts.as_string::<i32>().value(0), "{[1, null, 3], 7}");
+}
+
+#[test]
+fn bytes_become_text_without_a_copy_unless_they_are_no_text() {
+    let text = |values: Vec<Option<&[u8]>>| {
+        let array: ArrayRef = Arc::new(BinaryArray::from(values));
+        (
+            array.clone(),
+            cast(&array, &DataType::Utf8, false, &context()).unwrap(),
+        )
+    };
+    let (bytes, plain) = text(vec![Some("é".as_bytes()), None, Some(b"")]);
+    let strings = plain.as_string::<i32>();
+    assert_eq!(
+        strings.iter().collect::<Vec<_>>(),
+        [Some("é"), None, Some("")]
+    );
+    let data = bytes.as_binary::<i32>().values().as_ptr();
+    assert_eq!(strings.values().as_ptr(), data);
+    // A character that is cut in two by the end of a value is none, although all bytes together are UTF-8.
+    let (_, broken) = text(vec![Some(&[0xC3]), Some(&[0xA9, b'a'])]);
+    let strings = broken.as_string::<i32>();
+    assert_eq!(
+        strings.iter().collect::<Vec<_>>(),
+        [Some("\u{fffd}"), Some("\u{fffd}a")]
+    );
 }

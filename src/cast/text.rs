@@ -8,7 +8,7 @@ use super::impossible;
 use super::zone::{MICROS_PER_DAY, MICROS_PER_SECOND, Zone};
 use crate::error::Result;
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, StringArray, StringBuilder, StructArray,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, StringArray, StringBuilder, StructArray,
 };
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
@@ -34,6 +34,16 @@ pub(super) fn to_text(array: &ArrayRef, zone: Zone) -> Result<ArrayRef> {
     Ok(Arc::new(builder.finish()))
 }
 
+/// Bytes as text; what is no UTF-8 becomes U+FFFD. Where all of it is, which is checked in one go, nothing is copied.
+pub(super) fn from_binary(array: &BinaryArray) -> ArrayRef {
+    let (offsets, bytes, nulls) = array.clone().into_parts();
+    if let Ok(texts) = StringArray::try_new(offsets, bytes, nulls) {
+        return Arc::new(texts);
+    }
+    let texts = array.iter().map(|value| value.map(String::from_utf8_lossy));
+    Arc::new(texts.collect::<StringArray>())
+}
+
 /// Writes single values of one column.
 enum Writer<'a> {
     Null,
@@ -43,7 +53,7 @@ enum Writer<'a> {
     Double(&'a arrow::array::Float64Array),
     Decimal(&'a arrow::array::Decimal128Array, i8),
     Text(&'a StringArray),
-    Binary(&'a arrow::array::BinaryArray),
+    Binary(&'a BinaryArray),
     Date(&'a arrow::array::Date32Array),
     Timestamp(&'a arrow::array::TimestampMicrosecondArray, Zone),
     List(&'a arrow::array::ListArray, Box<Writer<'a>>),

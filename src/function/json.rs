@@ -6,6 +6,8 @@
 mod parse;
 mod text;
 
+pub(crate) use parse::with_fields;
+
 use crate::batch::{BatchContext, Timestamp};
 use crate::error::{Error, Result};
 use crate::expr::Expr;

@@ -11,6 +11,10 @@
 //!
 //! One thing differs: a condition on a computed column is taken below its projection only if that is cheap, or if a watermark lies below.
 //! Parsing a column of JSON twice helps nobody.
+//!
+//! Then `from_json` is told which fields are used ([`json_fields`]), as by Spark's `OptimizeCsvJsonExprs`.
+
+mod json_fields;
 
 use super::{JoinType, LogicalPlan, NamedExpr, PlanNode};
 use crate::error::Result;
@@ -20,13 +24,13 @@ use arrow::datatypes::DataType;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The same plan with its conditions as low as they can be.
+/// The same plan with its conditions as low as they can be, parsing no field of JSON that nobody uses.
 ///
 /// # Errors
 ///
 /// `Internal` only.
 pub fn optimize(plan: &Arc<LogicalPlan>) -> Result<Arc<LogicalPlan>> {
-    push(plan, Vec::new())
+    Ok(json_fields::prune(&push(plan, Vec::new())?))
 }
 
 /// `plan` with `conditions`, which are over its columns, applied as low as they can be.

@@ -2,7 +2,7 @@
 
 use super::{constant, options_of, pairs_of};
 use crate::error::{Error, Result};
-use crate::expr::{Expr, Value};
+use crate::expr::{Expr, ExprKind, Value};
 use crate::format::json::{
     InferOptions, JsonDecoder, JsonInference, JsonOptions, JsonValueDecoder, JsonWriteOptions,
     JsonWriter,
@@ -12,9 +12,11 @@ use crate::function::signature::{Wanted, argument, argument_type, count_argument
 use crate::function::{Call, ScalarFunction, Signature};
 use crate::options::Options;
 use crate::types;
-use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
-use arrow::datatypes::{DataType, Schema};
-use std::collections::BTreeMap;
+use arrow::array::{
+    Array, ArrayRef, AsArray, ListBuilder, StringBuilder, StructArray, new_null_array,
+};
+use arrow::datatypes::{DataType, FieldRef, Fields, Schema};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub(super) fn functions() -> Vec<ScalarFunction> {
@@ -140,20 +142,96 @@ fn first<'a>(call: &Call<'a>) -> Result<&'a ArrayRef> {
 }
 
 fn from_json(call: &Call<'_>) -> Result<ArrayRef> {
-    let options = read_options(&call_options(call, 2), &call.context.time_zone)?;
-    let texts = first(call)?.as_string::<i32>();
     if let DataType::Struct(fields) = call.returns {
-        let mut decoder = JsonDecoder::new(&Schema::new(fields.clone()), &options)?;
-        for text in texts {
-            decoder.push(text.map(str::as_bytes))?;
-        }
-        return Ok(Arc::new(decoder.finish_struct()?));
+        return Ok(Arc::new(parse_structs(call, fields)?));
     }
+    let options = read_options(&call_options(call, 2), &call.context.time_zone)?;
     let mut decoder = JsonValueDecoder::new(call.returns, &options)?;
-    for text in texts {
+    for text in first(call)?.as_string::<i32>() {
         decoder.push(text)?;
     }
     decoder.finish()
+}
+
+/// A call of `from_json` that reads only these fields of its struct and leaves the others null. `None`, if `call` is none, or if its
+/// value depends on fields that are not asked for: whether a record fails the query, and the text of a malformed one.
+pub(crate) fn with_fields(call: &Expr, fields: &BTreeSet<usize>) -> Option<Expr> {
+    let (ExprKind::Call(function, arguments), DataType::Struct(all)) =
+        (&call.kind, &call.data_type)
+    else {
+        return None;
+    };
+    let (text, schema) = (arguments.first()?, arguments.get(1)?);
+    let given = options_of("from_json", arguments, 2).ok()?;
+    let options = read_options(&given, "UTC").ok()?;
+    let names: BTreeSet<&String> = all.iter().map(|field| field.name()).collect();
+    let wanted: Vec<&str> = fields
+        .iter()
+        .filter_map(|field| Some(all.get(*field)?.name().as_str()))
+        .collect();
+    let is_possible = function.name == "from_json"
+        && schema.data_type == DataType::Utf8
+        && (1..all.len()).contains(&wanted.len())
+        && names.len() == all.len()
+        && options.mode == ParseMode::Permissive
+        && !wanted.contains(&options.column_name_of_corrupt_record.as_str());
+    if !is_possible {
+        return None;
+    }
+    let mut list = ListBuilder::new(StringBuilder::new());
+    list.append_value(wanted.into_iter().map(Some));
+    let mut arguments_read = vec![text.clone(), Expr::literal(Arc::new(list.finish()))];
+    arguments_read.extend(arguments.get(2).cloned());
+    let narrow = ScalarFunction {
+        name: function.name,
+        usage: function.usage,
+        description: function.description,
+        example: function.example,
+        resolve: function.resolve,
+        kernel: from_json_fields,
+        is_deterministic: function.is_deterministic,
+    };
+    Some(Expr {
+        kind: ExprKind::Call(Arc::new(narrow), arguments_read),
+        ..call.clone()
+    })
+}
+
+/// `from_json` with a list of field names where the schema was: see [`with_fields`].
+fn from_json_fields(call: &Call<'_>) -> Result<ArrayRef> {
+    let misused = || Error::internal("from_json without the fields it is to read");
+    let DataType::Struct(all) = call.returns else {
+        return Err(misused());
+    };
+    let names = call.arguments.get(1).map(Value::array);
+    let names = names.and_then(AsArray::as_list_opt::<i32>);
+    let names = names.filter(|names| names.len() == 1).ok_or_else(misused)?;
+    let names = names.value(0);
+    let names: BTreeSet<&str> = names.as_string::<i32>().iter().flatten().collect();
+    let is_read = |field: &FieldRef| names.contains(field.name().as_str());
+    let read: Fields = all.iter().filter(|field| is_read(field)).cloned().collect();
+    let rows = parse_structs(call, &read)?;
+    let (len, nulls) = (rows.len(), rows.nulls().cloned());
+    let mut read = rows.columns().iter();
+    let columns = all.iter().map(|field| {
+        if is_read(field) {
+            read.next().map(Arc::clone).ok_or_else(misused)
+        } else {
+            Ok(new_null_array(field.data_type(), len))
+        }
+    });
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    Ok(Arc::new(StructArray::try_new(all.clone(), columns, nulls)?))
+}
+
+/// The texts of the first argument as structs of these fields.
+fn parse_structs(call: &Call<'_>, fields: &Fields) -> Result<StructArray> {
+    let options = read_options(&call_options(call, 2), &call.context.time_zone)?;
+    let mut decoder = JsonDecoder::new(&Schema::new(fields.clone()), &options)?;
+    for text in first(call)?.as_string::<i32>() {
+        decoder.push(text.map(str::as_bytes))?;
+    }
+    decoder.finish_struct()
 }
 
 fn resolve_to_json(arguments: &[Expr]) -> Result<Signature> {

@@ -9,6 +9,7 @@ use arrow::array::{Array, ArrayRef, MapBuilder, RecordBatchOptions, StringArray,
 use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 fn text(value: &str) -> Expr {
@@ -27,19 +28,28 @@ fn options(pairs: &[(&str, &str)]) -> Expr {
     Expr::literal(arrow::compute::cast(&map, &to).unwrap())
 }
 
-/// The value of a call over constants, as an array of one row.
-fn call(name: &str, arguments: Vec<Expr>) -> Result<ArrayRef> {
+/// A call over constants.
+fn resolved(name: &str, arguments: Vec<Expr>) -> Result<Expr> {
     let function = functions().into_iter().find(|f| f.name == name).unwrap();
     let signature = (function.resolve)(&arguments)?;
-    let expr = Expr {
+    Ok(Expr {
         kind: ExprKind::Call(Arc::new(function), arguments),
         data_type: signature.returns,
         is_nullable: signature.is_nullable,
         span: crate::error::Span::NOWHERE,
-    };
+    })
+}
+
+/// The value of an expression over constants, as an array of one row.
+fn value(expr: &Expr) -> Result<ArrayRef> {
     let row = RecordBatchOptions::new().with_row_count(Some(1));
     let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &row)?;
     expr.evaluate_array(&batch, &BatchContext::one_shot(Timestamp(0), "UTC"))
+}
+
+/// The value of a call over constants, as an array of one row.
+fn call(name: &str, arguments: Vec<Expr>) -> Result<ArrayRef> {
+    value(&resolved(name, arguments)?)
 }
 
 fn shown(result: Result<ArrayRef>) -> String {
@@ -198,4 +208,32 @@ fn texts_are_looked_into() {
     })
     .unwrap();
     assert_eq!(result.null_count(), 2);
+}
+
+#[test]
+fn from_json_with_some_fields_gives_those_and_leaves_the_others_null() {
+    for (json, whole, narrow) in [
+        (
+            r#"{"a":1,"b":"x","c":[2]}"#,
+            "{a: 1, b: x, c: [2]}",
+            "{a: null, b: x, c: null}",
+        ),
+        (
+            r#"{"a":"no","b":"x"}"#,
+            "{a: null, b: x, c: null}",
+            "{a: null, b: x, c: null}",
+        ),
+        (
+            r#"{"b":"x""#,
+            "{a: null, b: null, c: null}",
+            "{a: null, b: null, c: null}",
+        ),
+        ("", "null", "null"),
+    ] {
+        let arguments = vec![text(json), text("a INT, b STRING, c ARRAY<INT>")];
+        let all = resolved("from_json", arguments).unwrap();
+        let some = super::with_fields(&all, &BTreeSet::from([1])).unwrap();
+        assert_eq!(shown(value(&all)), whole);
+        assert_eq!(shown(value(&some)), narrow);
+    }
 }
