@@ -2,19 +2,16 @@
 //!
 //! The grammar is that of Jackson with Spark's settings: RFC 8259, plus what [`Syntax`] allows. Everything that is read or
 //! passed over is checked against it; what follows the first value of a record is not looked at, as in Spark. Strings are
-//! scanned eight bytes at a time. Only text that is asked for is checked to be UTF-8.
+//! scanned many bytes at a time (`scan`). Only text that is asked for is checked to be UTF-8.
 
 use super::JsonOptions;
+use super::scan::scan_string;
 
 /// How deep values may nest, as in Jackson: keeps a hostile record from exhausting the stack.
 const DEPTH_MAX: usize = 1000;
 
 /// Digits that always fit into a `u64`.
 const EXACT_DIGITS_MAX: u32 = 19;
-
-/// Eight times 0x01, eight times 0x80: for looking at eight bytes at once.
-const ONES: u64 = u64::MAX / 255;
-const HIGHS: u64 = ONES * 0x80;
 
 /// What the text does not conform to, and where in the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,13 +249,13 @@ impl<'a> Cursor<'a> {
             return self.string_slowly(b'\'', self.at + 1);
         }
         let start = self.at + 1;
-        let (end, high_bits) = scan_string(self.bytes, start);
+        let (end, is_ascii) = scan_string(self.bytes, start);
         if self.bytes.get(end) == Some(&b'"') {
             self.at = end + 1;
             return Ok(RawText {
                 bytes: self.bytes.get(start..end).unwrap_or_default(),
                 has_escape: false,
-                is_ascii: high_bits & HIGHS == 0,
+                is_ascii,
             });
         }
         self.string_slowly(b'"', start)
@@ -497,39 +494,6 @@ impl<'a> Cursor<'a> {
         }
         Ok(())
     }
-}
-
-/// The position of the first quote, backslash or control character from `start` on (or the end), and the bits of all bytes
-/// before it, or-ed together eight at a time.
-#[inline]
-fn scan_string(bytes: &[u8], start: usize) -> (usize, u64) {
-    let (chunks, tail) = bytes.get(start..).unwrap_or_default().as_chunks::<8>();
-    let mut seen = 0_u64;
-    for (index, chunk) in chunks.iter().enumerate() {
-        let word = u64::from_le_bytes(*chunk);
-        let is_quote = word ^ (ONES * u64::from(b'"'));
-        let is_backslash = word ^ (ONES * u64::from(b'\\'));
-        // Each term sets the high bit of a byte that is zero, or (the last) below 0x20. A borrow can only set bits above the
-        // first true one, and the first is what counts.
-        let stops = (is_quote.wrapping_sub(ONES) & !is_quote)
-            | (is_backslash.wrapping_sub(ONES) & !is_backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        let stops = stops & HIGHS;
-        if stops != 0 {
-            let before = stops.trailing_zeros() & !7;
-            seen |= word & ((1_u64 << before) - 1);
-            return (start + index * 8 + (before / 8) as usize, seen);
-        }
-        seen |= word;
-    }
-    let stop = tail
-        .iter()
-        .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20));
-    let tail_end = stop.unwrap_or(tail.len());
-    for byte in tail.iter().take(tail_end) {
-        seen |= u64::from(*byte);
-    }
-    (start + chunks.len() * 8 + tail_end, seen)
 }
 
 /// Whether a byte can stand in a name without quotes, so that a literal does not end before it.

@@ -22,9 +22,11 @@ const STEPS_MAX: usize = 1024;
 /// How long the text of a step may be to be remembered.
 const STEP_BYTES_MAX: usize = 256;
 
-/// A key that is expected: its text from the comma before it to the value behind it.
+/// A key that is expected: its text from the value before it, with the comma, to the value behind it.
 #[derive(Debug)]
 struct Step {
+    /// Whether it opens the object, so that there is no comma.
+    is_first: bool,
     /// The first 16 bytes of the text, and which bits of them count.
     head: u128,
     mask: u128,
@@ -35,7 +37,7 @@ struct Step {
 }
 
 impl Step {
-    fn new(text: &[u8], field: Option<usize>) -> Step {
+    fn new(text: &[u8], field: Option<usize>, is_first: bool) -> Step {
         let mut head = [0; 16];
         let mut mask = [0; 16];
         for ((byte, into), bits) in text.iter().zip(&mut head).zip(&mut mask) {
@@ -43,6 +45,7 @@ impl Step {
             *bits = 0xff;
         }
         Step {
+            is_first,
             head: u128::from_le_bytes(head),
             mask: u128::from_le_bytes(mask),
             text: text.into(),
@@ -61,6 +64,11 @@ impl Step {
             None => ahead.starts_with(&self.text),
         }
     }
+}
+
+/// The text of a step, in the same form for a key that is the first of its object and one that is not.
+fn without_comma(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b",").unwrap_or(text).trim_ascii_start()
 }
 
 /// A struct column, also the root of a decoder.
@@ -144,26 +152,22 @@ impl StructColumn {
         let row = self.len;
         let mut fit = Fit::Whole;
         let mut step = 0;
-        let mut is_open = !cursor.closes(b'}')?;
-        while is_open {
-            match self.next_field(cursor, &mut step)? {
-                None => cursor.skip_value()?,
-                Some(index) => {
-                    if let Some(column) = self.columns.get_mut(index) {
-                        // The last of several values of one key wins.
-                        if column.len() > row {
-                            column.truncate(row);
-                        }
-                        if let Fit::Partial(misfit) | Fit::No(misfit) =
-                            column.append(cursor, work)?
-                            && fit == Fit::Whole
-                        {
-                            fit = Fit::Partial(misfit);
-                        }
-                    }
-                }
+        let mut is_first = true;
+        while let Some(field) = self.next_field(cursor, &mut step, is_first)? {
+            is_first = false;
+            let Some(column) = field.and_then(|index| self.columns.get_mut(index)) else {
+                cursor.skip_value()?;
+                continue;
+            };
+            // The last of several values of one key wins.
+            if column.len() > row {
+                column.truncate(row);
             }
-            is_open = cursor.more(b'}')?;
+            if let Fit::Partial(misfit) | Fit::No(misfit) = column.append(cursor, work)?
+                && fit == Fit::Whole
+            {
+                fit = Fit::Partial(misfit);
+            }
         }
         for column in &mut self.columns {
             if column.len() == row {
@@ -175,25 +179,45 @@ impl StructColumn {
         Ok(fit)
     }
 
-    /// Reads a key and the colon behind it: which field it is, if anyone asked for it. `step` is the guess.
+    /// Reads what lies between two values: the comma, unless the key is the first, a key and the colon. Gives which field it is, if
+    /// anyone asked for it; `None` at the end of the object, which is read too. `step` is the guess.
     #[inline]
-    fn next_field(&mut self, cursor: &mut Cursor<'_>, step: &mut usize) -> Read<Option<usize>> {
+    fn next_field(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        step: &mut usize,
+        is_first: bool,
+    ) -> Read<Option<Option<usize>>> {
         if let Some(expected) = self.steps.get(*step)
+            && expected.is_first == is_first
             && expected.matches(cursor.rest())
         {
             cursor.advance(expected.text.len());
             *step += 1;
             // The step may have been learned with less space before the value.
             cursor.skip_space()?;
-            return Ok(expected.field);
+            return Ok(Some(expected.field));
         }
-        self.learn_field(cursor, step)
+        let start = cursor.position();
+        let is_open = if is_first {
+            !cursor.closes(b'}')?
+        } else {
+            cursor.more(b'}')?
+        };
+        if !is_open {
+            return Ok(None);
+        }
+        self.learn_field(cursor, step, (start, is_first)).map(Some)
     }
 
-    /// As [`StructColumn::next_field`], where the guess was wrong.
+    /// As [`StructColumn::next_field`], where the guess was wrong. `start` is where the text of the step begins.
     #[cold]
-    fn learn_field(&mut self, cursor: &mut Cursor<'_>, step: &mut usize) -> Read<Option<usize>> {
-        let start = cursor.position();
+    fn learn_field(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        step: &mut usize,
+        (start, is_first): (usize, bool),
+    ) -> Read<Option<usize>> {
         let name = cursor.name()?;
         cursor.skip_space()?;
         let field = if name.has_escape {
@@ -208,12 +232,12 @@ impl StructColumn {
             .steps
             .iter()
             .skip(*step)
-            .position(|known| *known.text == *text);
+            .position(|known| without_comma(&known.text) == without_comma(text));
         if let Some(skipped) = later {
             // Keys in between are missing in this record.
             *step += skipped + 1;
         } else if text.len() <= STEP_BYTES_MAX {
-            let learned = Step::new(text, field);
+            let learned = Step::new(text, field, is_first);
             if let Some(known) = self.steps.get_mut(*step) {
                 *known = learned;
             } else if self.steps.len() < STEPS_MAX {
