@@ -5,7 +5,7 @@
 //! at the output. Blocks stand in the order of the data.
 //!
 //! A batch runs in two phases:
-//! 1. The slices of all inputs are pulled on the calling thread, at most [`IN_FLIGHT_BYTES`] ahead; a rayon task each decodes one, runs
+//! 1. The slices of all inputs are pulled on the calling thread, at most [`IN_FLIGHT_BYTES`] a core ahead; a rayon task each decodes one, runs
 //!    the flows that begin there, and prepares the result for the block at their end.
 //! 2. Block after block merges what was prepared for it, in slice order, so that the answer does not depend on which core was
 //!    faster; its rows go through the flows that begin at it.
@@ -34,8 +34,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// How many undecoded bytes may wait for a core: enough to keep every core busy while the reader fetches more.
-pub const IN_FLIGHT_BYTES: usize = 64 * 1_024 * 1_024;
+/// How many undecoded bytes may wait for each core: enough to keep it busy while the reader fetches more, and so few that they are
+/// still in the cache when their turn comes.
+pub const IN_FLIGHT_BYTES: usize = 4 * 1_024 * 1_024;
 
 /// A source of an incremental plan.
 #[derive(Debug, Clone)]

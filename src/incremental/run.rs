@@ -37,10 +37,11 @@ struct InFlight {
 impl InFlight {
     /// Waits until there is room. A slice that is larger than all the room goes alone.
     fn enter(&self, bytes: usize) {
+        let room = IN_FLIGHT_BYTES * rayon::current_num_threads();
         let held = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
         let mut held = self
             .less
-            .wait_while(held, |held| *held > 0 && *held + bytes > IN_FLIGHT_BYTES)
+            .wait_while(held, |held| *held > 0 && *held + bytes > room)
             .unwrap_or_else(PoisonError::into_inner);
         *held += bytes;
     }

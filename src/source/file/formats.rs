@@ -1,6 +1,6 @@
 //! What the file source asks of a format, and the formats by name.
 
-use super::lines::{Piece, Pieces};
+use super::lines::{Piece, Pieces, SpareBuffers};
 use super::listing::ListedFile;
 use crate::disk::file_error;
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ use arrow::record_batch::RecordBatch;
 use std::fmt::Debug;
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What is in the files.
 pub(super) trait FileFormat: Send + Sync + Debug {
@@ -56,13 +56,16 @@ pub(super) fn open(name: &str, options: &mut Options) -> Result<Box<dyn FileForm
         "json" => Box::new(Json {
             options: JsonOptions::take(options, "UTC")?,
             infer: InferOptions::take(options)?,
+            spare: Arc::default(),
         }),
         "csv" => Box::new(Csv {
             options: CsvOptions::take(options, "UTC")?,
             infers_types: options.boolean("inferSchema", false)?,
+            spare: Arc::default(),
         }),
         "text" => Box::new(Text {
             is_whole: options.boolean("wholetext", false)?,
+            spare: Arc::default(),
         }),
         "parquet" => Box::new(Parquet),
         other => {
@@ -74,20 +77,29 @@ pub(super) fn open(name: &str, options: &mut Options) -> Result<Box<dyn FileForm
 }
 
 /// The slices of a file that is cut at line ends.
-fn line_slices<F>(file: &ListedFile, is_whole: bool, decode: F) -> Result<Slices>
+fn line_slices<F>(
+    file: &ListedFile,
+    is_whole: bool,
+    spare: &Arc<SpareBuffers>,
+    decode: F,
+) -> Result<Slices>
 where
     F: Fn(&Piece) -> Result<RecordBatch> + Send + Sync + 'static,
 {
     let decode = Arc::new(decode);
     let path = Arc::<Path>::from(file.path.as_path());
-    Ok(Box::new(Pieces::open(file, is_whole)?.map(move |piece| {
+    let pieces = Pieces::open(file, is_whole)?.into_spare(spare);
+    let spare = Arc::clone(spare);
+    Ok(Box::new(pieces.map(move |piece| {
         let piece = piece?;
-        let (decode, path) = (Arc::clone(&decode), Arc::clone(&path));
+        let (decode, path, spare) = (Arc::clone(&decode), Arc::clone(&path), Arc::clone(&spare));
         Ok(Slice {
             bytes: piece.bytes.len(),
             decode: Box::new(move || {
-                decode(&piece)
-                    .map_err(|error| with_place(&error, &format!("path=`{}`", path.display())))
+                let rows = decode(&piece)
+                    .map_err(|error| with_place(&error, &format!("path=`{}`", path.display())));
+                spare.give(piece.bytes);
+                rows
             }),
         })
     })))
@@ -97,6 +109,7 @@ where
 struct Json {
     options: JsonOptions,
     infer: InferOptions,
+    spare: Arc<SpareBuffers>,
 }
 
 impl FileFormat for Json {
@@ -127,14 +140,24 @@ impl FileFormat for Json {
     fn slices(&self, file: &ListedFile, declared: &SchemaRef, wanted: &[usize]) -> Result<Slices> {
         let schema = declared.project(wanted)?;
         let options = self.options.clone();
-        line_slices(file, self.options.multi_line, move |piece| {
-            let mut decoder = JsonDecoder::new(&schema, &options)?;
-            if options.multi_line {
+        let is_whole = options.multi_line;
+        // Decoders that no slice uses at the moment; one that was used knows the order of the keys and the size of the columns.
+        let idle: Mutex<Vec<JsonDecoder>> = Mutex::default();
+        line_slices(file, is_whole, &self.spare, move |piece| {
+            let decoder = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut decoder = match decoder {
+                Some(decoder) => decoder,
+                None => JsonDecoder::new(&schema, &options)?,
+            };
+            if is_whole {
                 decoder.push_document(&piece.bytes)?;
             } else {
                 decoder.push_lines(&piece.bytes)?;
             }
-            decoder.finish()
+            let rows = decoder.finish()?;
+            let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.push(decoder);
+            Ok(rows)
         })
     }
 }
@@ -143,6 +166,7 @@ impl FileFormat for Json {
 struct Csv {
     options: CsvOptions,
     infers_types: bool,
+    spare: Arc<SpareBuffers>,
 }
 
 impl FileFormat for Csv {
@@ -170,7 +194,7 @@ impl FileFormat for Csv {
     fn slices(&self, file: &ListedFile, declared: &SchemaRef, wanted: &[usize]) -> Result<Slices> {
         let options = self.options.clone();
         let (declared, wanted) = (Arc::clone(declared), wanted.to_vec());
-        line_slices(file, self.options.multi_line, move |piece| {
+        line_slices(file, self.options.multi_line, &self.spare, move |piece| {
             let mut decoder = CsvDecoder::new(&declared, &wanted, &options)?;
             decoder.push(&piece.bytes, options.header && piece.is_first)?;
             decoder.finish()
@@ -181,6 +205,7 @@ impl FileFormat for Csv {
 #[derive(Debug)]
 struct Text {
     is_whole: bool,
+    spare: Arc<SpareBuffers>,
 }
 
 impl FileFormat for Text {
@@ -208,7 +233,7 @@ impl FileFormat for Text {
         }
         let schema = Arc::new(declared.project(wanted)?);
         let is_whole = self.is_whole;
-        line_slices(file, is_whole, move |piece| {
+        line_slices(file, is_whole, &self.spare, move |piece| {
             let lines = read_lines(&piece.bytes, is_whole);
             let options = RecordBatchOptions::new().with_row_count(Some(lines.len()));
             let columns = schema.fields().iter().map(|_| Arc::clone(&lines)).collect();

@@ -2,6 +2,8 @@
 //!
 //! A file is read once, from its start to the size it was listed with, on the thread that pulls the slices. A slice ends behind
 //! the last line end within about [`SLICE_BYTES`]; what is behind it begins the next one. Files that end in `.gz` are unpacked.
+//!
+//! Buffers go round: what was decoded is read into again, so that the system need not find and clear new pages for every slice.
 
 use super::listing::ListedFile;
 use crate::disk::file_error;
@@ -10,6 +12,7 @@ use flate2::read::MultiGzDecoder;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// About how large a slice is: some thousand records, and small enough that several are in flight.
 const SLICE_BYTES: usize = 1 << 20;
@@ -22,6 +25,33 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Endings of packed files that cannot be unpacked.
 const UNSUPPORTED: [&str; 7] = ["bz2", "zst", "zstd", "lz4", "snappy", "deflate", "xz"];
+
+/// How many buffers are kept for the next slices at most, and how large one may be.
+const SPARE_BUFFERS_MAX: usize = 16;
+const SPARE_BYTES_MAX: usize = 4 * SLICE_BYTES;
+
+/// Buffers that are read into again.
+#[derive(Debug, Default)]
+pub(super) struct SpareBuffers(Mutex<Vec<Vec<u8>>>);
+
+impl SpareBuffers {
+    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Vec<u8> {
+        self.lock().pop().unwrap_or_default()
+    }
+
+    /// Keeps a buffer whose bytes nobody needs any more.
+    pub(super) fn give(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        let mut spare = self.lock();
+        if buffer.capacity() <= SPARE_BYTES_MAX && spare.len() < SPARE_BUFFERS_MAX {
+            spare.push(buffer);
+        }
+    }
+}
 
 /// A piece of a file.
 #[derive(Debug)]
@@ -37,6 +67,7 @@ pub(super) struct Pieces {
     reader: Option<Box<dyn Read + Send>>,
     /// What was read behind the last line end.
     rest: Vec<u8>,
+    spare: Arc<SpareBuffers>,
     is_first: bool,
     /// Whether the file is one piece.
     is_whole: bool,
@@ -67,18 +98,29 @@ impl Pieces {
             file: file.clone(),
             reader: Some(reader),
             rest: Vec::new(),
+            spare: Arc::default(),
             is_first: true,
             is_whole,
         })
     }
 
+    /// Reads into these buffers while there are some.
+    #[must_use]
+    pub(super) fn into_spare(self, spare: &Arc<SpareBuffers>) -> Pieces {
+        Pieces {
+            spare: Arc::clone(spare),
+            ..self
+        }
+    }
+
     /// The next piece; `None` at the end.
     fn read(&mut self) -> Result<Option<Piece>> {
-        let mut bytes = std::mem::take(&mut self.rest);
+        let mut bytes = self.spare.take();
+        bytes.append(&mut self.rest);
         while let Some(reader) = &mut self.reader {
             let before = bytes.len();
-            let wanted = SLICE_BYTES as u64;
-            let read = reader.take(wanted).read_to_end(&mut bytes);
+            bytes.reserve(SLICE_BYTES);
+            let read = reader.take(SLICE_BYTES as u64).read_to_end(&mut bytes);
             read.map_err(|cause| file_error("read the file", &self.file.path, cause))?;
             let added = bytes.get(before..).unwrap_or_default();
             if added.len() < SLICE_BYTES {
@@ -86,7 +128,10 @@ impl Pieces {
             } else if !self.is_whole
                 && let Some(end) = memchr::memrchr(b'\n', added)
             {
-                self.rest = bytes.split_off(before + end + 1);
+                let cut = before + end + 1;
+                self.rest
+                    .extend_from_slice(bytes.get(cut..).unwrap_or_default());
+                bytes.truncate(cut);
                 break;
             } else if bytes.len() > LINE_BYTES_MAX {
                 return Err(self.too_long());
@@ -196,6 +241,20 @@ mod tests {
         assert_eq!(joined, lines(100_000));
         assert!(pieces("a.json", b"", false).is_empty());
         assert_eq!(pieces("a.json", b"\xef\xbb\xbfx", false)[0].bytes, b"x");
+    }
+
+    #[test]
+    fn buffers_go_round_but_for_those_that_are_too_large() {
+        let spare = SpareBuffers::default();
+        let mut buffer = vec![1; SLICE_BYTES];
+        let at = buffer.as_ptr();
+        buffer.truncate(7);
+        spare.give(buffer);
+        spare.give(vec![1; SPARE_BYTES_MAX + 1]);
+        let again = spare.take();
+        assert!(again.is_empty());
+        assert_eq!(again.as_ptr(), at);
+        assert_eq!(spare.take().capacity(), 0);
     }
 
     #[test]
