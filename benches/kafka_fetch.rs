@@ -17,7 +17,13 @@
     reason = "the result of a benchmark is what it prints"
 )]
 
+#[path = "support/kafka_topic.rs"]
+mod kafka_topic;
+#[path = "support/process_time.rs"]
+mod process_time;
+
 use arrow::datatypes::{DataType, Field, Schema};
+use process_time::cpu_seconds;
 use rayon::prelude::*;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -33,9 +39,6 @@ use tidemill::{Error, Result};
 
 const PARTITIONS: i32 = 4;
 const RUNS: usize = 3;
-
-/// Ticks a second of the times in `/proc/self/stat`, on every Linux that Rust runs on.
-const TICKS: f64 = 100.0;
 
 fn main() -> Result<()> {
     let Ok(servers) = std::env::var("KAFKA_BOOTSTRAP_SERVERS") else {
@@ -116,23 +119,6 @@ fn read(
     Ok(())
 }
 
-/// CPU time of this process, all threads.
-fn cpu_seconds() -> Result<f64> {
-    let cause = |cause| Error::internal("read /proc/self/stat").with_source(cause);
-    let stat = std::fs::read_to_string("/proc/self/stat").map_err(cause)?;
-    // The name of the program, in brackets, may have spaces; 11 fields after it come the two times.
-    let ticks: f64 = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse::<f64>().ok())
-        .sum();
-    Ok(ticks / TICKS)
-}
-
 /// Fills the topic, unless a run before has.
 fn write_once(servers: &str, topic: &str, messages: u64) -> Result<()> {
     let options = BTreeMap::from([
@@ -194,44 +180,4 @@ fn event(text: &mut String, number: u64) {
         1_700_000_000_000 + number
     )
     .expect("writing to a string does not fail");
-}
-
-/// Creating a topic, without a runtime for futures.
-mod kafka_topic {
-    use super::{ClientConfig, Error, Result};
-    use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-    use rdkafka::client::DefaultClientContext;
-    use std::future::Future;
-    use std::pin::pin;
-    use std::sync::Arc;
-    use std::task::{Context, Poll, Wake, Waker};
-    use std::thread::{self, Thread};
-
-    struct Unpark(Thread);
-
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
-    /// Creates it and waits until that is done.
-    pub(super) fn create(servers: &str, topic: &str, partitions: i32) -> Result<()> {
-        let failed = |cause| Error::internal("create the topic").with_source(cause);
-        let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-            .set("bootstrap.servers", servers)
-            .create()
-            .map_err(failed)?;
-        let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
-        let topics = [&topic];
-        let options = AdminOptions::new();
-        let mut future = pin!(admin.create_topics(topics, &options));
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        loop {
-            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(answer) => return answer.map(drop).map_err(failed),
-                Poll::Pending => thread::park(),
-            }
-        }
-    }
 }
