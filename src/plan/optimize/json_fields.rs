@@ -74,10 +74,10 @@ fn below(plan: &Arc<LogicalPlan>, uses: &Uses) -> Arc<LogicalPlan> {
         }
         PlanNode::Join { left, right, .. } => join(plan, left, right, uses),
         PlanNode::Scan(_) => return Arc::clone(plan),
-        PlanNode::Deduplicate { input, .. } => *input = prune(input),
-        PlanNode::SetOperation { left, right, .. } => {
-            *left = prune(left);
-            *right = prune(right);
+        PlanNode::Deduplicate { .. } | PlanNode::SetOperation { .. } | PlanNode::Process(_) => {
+            for input in node.inputs_mut() {
+                *input = prune(input);
+            }
         }
     }
     with(plan, node)
