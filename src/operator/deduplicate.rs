@@ -19,6 +19,7 @@ use crate::hash;
 use crate::operator::event_time::moments;
 use crate::operator::key::{self, EncodedKeys};
 use crate::operator::{OperatorProgress, Prepared, StateDelta, StatefulOperator};
+use crate::types::simple_string;
 use arrow::array::{ArrayRef, AsArray, UInt32Array};
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
@@ -238,7 +239,7 @@ impl StatefulOperator for Deduplicate {
 
     /// Types of the key count, names do not.
     fn fingerprint(&self) -> String {
-        let types: Vec<String> = self.key_types.iter().map(ToString::to_string).collect();
+        let types: Vec<String> = self.key_types.iter().map(simple_string).collect();
         let kind = if self.definition.is_within_watermark() {
             "deduplicate-within-watermark"
         } else {
