@@ -15,6 +15,7 @@ pub mod noop;
 pub mod registry;
 
 use crate::batch::BatchId;
+use crate::clock::StopSignal;
 use crate::error::Result;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -102,6 +103,12 @@ pub trait Sink: Send {
     /// [`Sink::start`]. A sink that keeps something outside can tell by it that this belongs to another query.
     fn identify(&mut self, query: &str) {
         let _ = query;
+    }
+
+    /// Gives it the signal that a stop was asked for, before [`Sink::start`]. A call that waits for the outside listens: once a
+    /// stop was asked for and nothing comes, it gives up with `Stopped` within some seconds.
+    fn listen_to(&mut self, stop: &StopSignal) {
+        let _ = stop;
     }
 
     /// Looks once, before the first batch, whether rows of these columns in this mode can be taken; creates what must exist.

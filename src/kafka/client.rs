@@ -7,9 +7,13 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// How long a call to the cluster is tried before it is reported as unreachable. A user sees the error within 10 s.
 pub(crate) const UNREACHABLE_MS: u64 = 9_000;
+
+/// When a stop was asked for, a batch is still finished as long as the cluster answers; so long nothing may come.
+pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Collects the events of one client. Clones share what they collect.
 #[derive(Debug, Clone, Default)]

@@ -148,6 +148,7 @@ impl MicroBatchExecution {
         }
         let schema = plan.schema();
         let mut sink = spec.sink.open()?;
+        sink.listen_to(&spec.stop);
         sink.identify(&checkpoint.metadata().query_id.to_string());
         sink.start(&schema, spec.mode, history.last_committed())?;
         if spec.trigger == Trigger::AvailableNow {

@@ -14,6 +14,7 @@ mod json;
 mod options;
 mod producer;
 
+use crate::clock::StopSignal;
 use crate::error::Result;
 use crate::sink::{Guarantee, OutputMode, Sink, SinkBatch, SinkFactory};
 use crate::{batch::BatchId, error::Error};
@@ -48,6 +49,7 @@ impl SinkFactory for KafkaSinkFactory {
         Ok(Box::new(KafkaSink {
             options: Arc::clone(&self.options),
             layout: None,
+            stop: StopSignal::default(),
             producer: None,
         }))
     }
@@ -58,6 +60,7 @@ struct KafkaSink {
     options: Arc<KafkaSinkOptions>,
     /// Which columns are what; known from the start on.
     layout: Option<Layout>,
+    stop: StopSignal,
     /// `None` before the first batch and after a failure.
     producer: Option<BatchProducer>,
 }
@@ -117,6 +120,10 @@ impl Sink for KafkaSink {
         Guarantee::AtLeastOnce
     }
 
+    fn listen_to(&mut self, stop: &StopSignal) {
+        self.stop = stop.clone();
+    }
+
     fn start(
         &mut self,
         schema: &SchemaRef,
@@ -124,7 +131,7 @@ impl Sink for KafkaSink {
         _last_committed: Option<BatchId>,
     ) -> Result<()> {
         self.layout = Some(self.resolve(schema)?);
-        let producer = BatchProducer::open(&self.options)?;
+        let producer = BatchProducer::open(&self.options, self.stop.clone())?;
         if let Some(topic) = &self.options.topic {
             producer.check_topic(topic)?;
         }
@@ -139,7 +146,7 @@ impl Sink for KafkaSink {
         };
         let producer = match self.producer.take() {
             Some(producer) => producer,
-            None => BatchProducer::open(&self.options)?,
+            None => BatchProducer::open(&self.options, self.stop.clone())?,
         };
         let written = self.write(&producer, &layout, batch);
         self.layout = Some(layout);

@@ -99,13 +99,14 @@ pub(super) struct BatchProducer {
     deliveries: Deliveries,
     servers: String,
     sent: AtomicU64,
+    stop: StopSignal,
 }
 
 impl BatchProducer {
     /// # Errors
     ///
     /// `Invalid`, if librdkafka does not take the settings.
-    pub(super) fn open(options: &KafkaSinkOptions) -> Result<BatchProducer> {
+    pub(super) fn open(options: &KafkaSinkOptions, stop: StopSignal) -> Result<BatchProducer> {
         let deliveries = Deliveries::default();
         let producer = options
             .settings
@@ -117,6 +118,7 @@ impl BatchProducer {
             deliveries,
             servers: options.settings.bootstrap_servers().to_owned(),
             sent: AtomicU64::new(0),
+            stop,
         })
     }
 
@@ -147,7 +149,9 @@ impl BatchProducer {
                 return Err(self.deliveries.events.explain(&doing, &self.servers, code));
             }
             if attempt < TOPIC_ATTEMPTS {
-                StopSignal::default().wait(Duration::from_secs(1));
+                if self.stop.wait(Duration::from_secs(1)) {
+                    return Err(client::stopped(&doing, &self.servers));
+                }
             }
         }
         Err(Error::invalid(format!(
@@ -269,7 +273,8 @@ impl Patience {
         }
     }
 
-    /// After another wait: an error, if a row failed, we are refused, or brokers in trouble acknowledge nothing for 9 s.
+    /// After another wait: an error, if a row failed, we are refused, brokers in trouble acknowledge nothing for 9 s, or brokers
+    /// that are silent do so for 2 s when a stop was asked for.
     fn check(&mut self, producer: &BatchProducer) -> Result<()> {
         let deliveries = &producer.deliveries;
         if let Some(failure) = deliveries.failure() {
@@ -283,9 +288,12 @@ impl Patience {
             return Ok(());
         }
         self.idle += WAIT;
+        let doing = "write the rows of a batch";
+        if self.idle >= client::STOP_PATIENCE && producer.stop.is_set() {
+            return Err(client::stopped(doing, &producer.servers));
+        }
         let is_over = self.idle >= Duration::from_millis(client::UNREACHABLE_MS);
         if deliveries.events.is_refused() || (is_over && deliveries.events.is_troubled()) {
-            let doing = "write the rows of a batch";
             return Err(deliveries.events.explain(doing, &producer.servers, None));
         }
         Ok(())

@@ -352,3 +352,24 @@ fn it_promises_at_least_once_and_says_so() {
     assert_eq!(sink.guarantee(), Guarantee::AtLeastOnce);
     assert_eq!(sink.description(), "KafkaSink[out, at least once]");
 }
+
+#[test]
+fn a_write_that_nobody_acknowledges_hears_that_a_stop_was_asked_for() {
+    let broker = cluster(&["t"]);
+    let mut sink = open(&broker.bootstrap_servers(), Some("t"));
+    let stop = StopSignal::default();
+    sink.listen_to(&stop);
+    let rows = rows(vec![("value", strings(&[Some("a")]))]);
+    write(sink.as_mut(), &rows).unwrap();
+    let hangs = Duration::from_secs(600);
+    broker.cluster().broker_round_trip_time(1, hangs).unwrap();
+    stop.set();
+    let batch = SinkBatch {
+        id: BatchId(1),
+        schema: &rows.schema(),
+        rows: std::slice::from_ref(&rows),
+        mode: OutputMode::Append,
+    };
+    let error = sink.add_batch(&batch).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Stopped, "{error}");
+}

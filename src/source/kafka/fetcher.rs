@@ -24,9 +24,6 @@ use uuid::Uuid;
 /// After so long without a message it is looked at why.
 pub(super) const STALL: Duration = Duration::from_secs(5);
 
-/// When a stop was asked for, a batch is still finished as long as messages come; so long nothing may come.
-const STOP_PATIENCE: Duration = Duration::from_secs(2);
-
 /// How long one wait for a message lasts; between waits, events are served.
 const WAIT: Duration = Duration::from_millis(50);
 
@@ -249,7 +246,7 @@ impl Fetcher {
         };
         sized.consumer.serve_events();
         let events = sized.consumer.events();
-        if idle >= STOP_PATIENCE && self.stop.is_set() {
+        if idle >= client::STOP_PATIENCE && self.stop.is_set() {
             return Err(client::stopped(
                 &doing(part),
                 self.settings.bootstrap_servers(),
