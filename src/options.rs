@@ -149,9 +149,7 @@ impl Options {
             return Ok(());
         };
         let owner = &self.owner;
-        let hint = nearest(key, self.known.iter().map(String::as_str))
-            .map(|near| format!(", did you mean `{near}`?"))
-            .unwrap_or_default();
+        let hint = hint(key, self.known.iter().map(String::as_str), "");
         Err(Error::invalid(format!(
             "the {owner} has no such option{hint} option=`{key}`"
         )))
@@ -171,6 +169,18 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|(left, _), (right, _)| left.total_cmp(right))
         .map(|(_, candidate)| candidate)
+}
+
+/// How a sentence about an unknown name ends: with the nearest known one and `prefix` before it, if there is one.
+pub(crate) fn hint<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    prefix: &str,
+) -> String {
+    match nearest(name, known) {
+        Some(near) => format!(", did you mean `{prefix}{near}`?"),
+        None => ".".to_owned(),
+    }
 }
 
 /// A number of bytes with an optional unit, 1k being 1024, as Spark reads sizes.

@@ -6,7 +6,7 @@
 use super::names::{self, Rule};
 use super::{Role, jaas};
 use crate::error::{Error, Result};
-use crate::options::nearest;
+use crate::options::hint;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaConfRes;
@@ -126,9 +126,7 @@ fn try_setting(owner: &str, key: &str, value: &str) -> Result<()> {
     // The cause is left out on purpose: librdkafka's text repeats the value.
     match error {
         KafkaError::ClientConfig(RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, ..) => {
-            let hint = nearest(key, names::known())
-                .map(|near| format!(", did you mean `kafka.{near}`?"))
-                .unwrap_or_default();
+            let hint = hint(key, names::known(), "kafka.");
             Err(Error::invalid(format!(
                 "the {owner} has no such option{hint} option=`kafka.{key}`"
             )))

@@ -5,6 +5,7 @@ use super::{Session, reader::put_option};
 use crate::catalog::{CatalogEntry, TableDefinition};
 use crate::error::{Error, Result};
 use crate::plan::{LogicalPlan, Relation, builder};
+use crate::sink;
 use crate::source::{self, SourceFactory};
 use crate::sql::{self, Query, Relations};
 use arrow::datatypes::SchemaRef;
@@ -180,7 +181,10 @@ impl Session {
         for (key, value) in read_options {
             put_option(&mut options, key.clone(), value.clone());
         }
-        WriteOptions::take_from(&mut options)?;
+        // A table can be read and written; one that can only be read has no use for how it is written.
+        if sink::registry::is_known(&definition.format) {
+            WriteOptions::take_from(&mut options)?;
+        }
         self.open_source(&definition.format, definition.columns.as_ref(), &options)
     }
 

@@ -8,7 +8,7 @@ use super::write_options::parse_trigger;
 use crate::error::{Error, Result};
 use crate::micro_batch::QuerySettings;
 use crate::operator::GROUPS;
-use crate::options::{nearest, parse_duration};
+use crate::options::{hint, parse_duration};
 use crate::sink::OutputMode;
 use crate::trigger::Trigger;
 use std::path::PathBuf;
@@ -245,9 +245,7 @@ fn find(key: &str) -> Result<&'static Setting> {
         .iter()
         .find(|setting| setting.key.eq_ignore_ascii_case(key))
         .ok_or_else(|| {
-            let hint = nearest(key, SETTINGS.iter().map(|setting| setting.key))
-                .map(|near| format!(", did you mean `{near}`?"))
-                .unwrap_or_default();
+            let hint = hint(key, SETTINGS.iter().map(|setting| setting.key), "");
             Error::invalid(format!("there is no such setting{hint} key=`{key}`"))
                 .with_condition("UNSUPPORTED_CONF")
         })

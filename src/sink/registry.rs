@@ -1,7 +1,7 @@
 //! The sinks by the name of their format: what `INSERT INTO t` with `t USING format` and `write_stream().format(…)` open.
 
 use crate::error::{Error, Result};
-use crate::options::{Options, nearest};
+use crate::options::{Options, hint};
 use crate::sink::SinkFactory;
 use crate::sink::console::ConsoleSink;
 use crate::sink::file::FileSinkFactory;
@@ -47,10 +47,15 @@ pub fn open(
     }
 }
 
+/// Whether a table of this format can be written.
+pub fn is_known(format: &str) -> bool {
+    FORMATS
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case(format))
+}
+
 fn unknown(format: &str) -> Error {
-    let hint = nearest(format, FORMATS.iter().map(|(name, _)| *name))
-        .map(|near| format!(", did you mean `{near}`?"))
-        .unwrap_or_default();
+    let hint = hint(format, FORMATS.iter().map(|(name, _)| *name), "");
     Error::invalid(format!(
         "there is no sink of this format{hint} format=`{format}`"
     ))

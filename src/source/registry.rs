@@ -1,7 +1,7 @@
 //! The sources by the name of their format: what `USING format OPTIONS (…)` and `read_stream().format(…)` open.
 
 use crate::error::{Error, Result};
-use crate::options::nearest;
+use crate::options::hint;
 use crate::source::SourceFactory;
 use crate::source::file::FileSourceFactory;
 use crate::source::kafka::KafkaSourceFactory;
@@ -81,9 +81,7 @@ fn rate_micro_batch(
 }
 
 fn unknown(format: &str) -> Error {
-    let hint = nearest(format, FORMATS.iter().map(|(name, _)| *name))
-        .map(|near| format!(", did you mean `{near}`?"))
-        .unwrap_or_default();
+    let hint = hint(format, FORMATS.iter().map(|(name, _)| *name), "");
     Error::invalid(format!(
         "there is no source of this format{hint} format=`{format}`"
     ))

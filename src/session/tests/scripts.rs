@@ -272,3 +272,19 @@ fn errors_of_a_script_point_into_its_text() {
     run(&session, "DROP VIEW IF EXISTS nope; DROP VIEW a;");
     assert!(!session.table_names().contains(&"a".to_owned()));
 }
+
+#[test]
+fn how_a_table_is_written_is_no_option_of_one_that_can_only_be_read() {
+    let session = Session::new();
+    let script = "
+        CREATE TABLE ticks USING rate OPTIONS (trigger 'once');
+        CREATE TABLE nothing USING noop;
+        CREATE FLOW f AS INSERT INTO nothing SELECT value FROM STREAM ticks;";
+    let error = session.run_script(script).unwrap_err();
+    assert!(
+        error
+            .message()
+            .contains("the rate source has no such option. option=`trigger`"),
+        "{error}"
+    );
+}
