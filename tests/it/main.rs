@@ -7,6 +7,7 @@
 )]
 
 mod bad_disk;
+mod cleaned;
 mod crash;
 #[path = "../support/process.rs"]
 mod process;
