@@ -10,7 +10,6 @@ use tidemill::case::{Case, CaseOptions, Outcome, run};
 /// Names of recorded cases that are refused by name.
 const REFUSED: &str = include_str!("refused.txt");
 
-#[expect(clippy::print_stderr, reason = "whoever runs the tests must see it")]
 fn main() {
     let arguments = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -377,7 +377,7 @@ mod tests {
         let range = plan(source.as_mut(), 0, 1_000);
         let rows = rows(source.as_mut(), &range);
         assert_eq!(rows.len(), 20_000);
-        assert!(rows.iter().enumerate().all(|(at, row)| row.1 == at as i64));
+        assert!((0..).zip(&rows).all(|(at, row)| row.1 == at));
         assert!(rows.iter().all(|row| (0..=1_000_000).contains(&row.0)));
     }
 

@@ -1,6 +1,11 @@
 //! A disk that takes no more, and directories where nothing can be written: a message that names the path and what to do, the
 //! defined exit code, and nothing lost.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what a user would put there, not what must survive"
+)]
+
 use crate::process::{Ended, Process, run_command, terminate};
 use std::collections::BTreeMap;
 use std::path::Path;

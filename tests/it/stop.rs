@@ -1,5 +1,10 @@
 //! A stop request ends the process soon, also while a broker hangs: connected, and silent.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a user's patience is measured on the machine's clock"
+)]
+
 use crate::process::{BATCH, Process, run_command, terminate};
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;

@@ -225,9 +225,8 @@ fn every_starting_and_ending_position_means_what_spark_means() {
     assert_eq!(stream.initial_offset().unwrap(), offset(&topic, &[4]));
 }
 
-fn all_columns_have_the_values_of_the_message() {
-    let broker = Broker::of_environment();
-    let topic = broker.topic(1, &[]);
+/// Sends a message that has everything, a tombstone, and an empty value without key.
+fn send_three(broker: &Broker, topic: &str) {
     let headers = OwnedHeaders::new()
         .insert(Header {
             key: "a",
@@ -237,13 +236,13 @@ fn all_columns_have_the_values_of_the_message() {
             key: "b",
             value: None,
         });
-    let with_all: BaseRecord<'_, str, str> = BaseRecord::to(&topic)
+    let with_all: BaseRecord<'_, str, str> = BaseRecord::to(topic)
         .key("k")
         .payload("v")
         .timestamp(1_234)
         .headers(headers);
-    let tombstone: BaseRecord<'_, str, str> = BaseRecord::to(&topic).key("k");
-    let empty: BaseRecord<'_, str, str> = BaseRecord::to(&topic).payload("");
+    let tombstone: BaseRecord<'_, str, str> = BaseRecord::to(topic).key("k");
+    let empty: BaseRecord<'_, str, str> = BaseRecord::to(topic).payload("");
     for record in [with_all, tombstone, empty] {
         broker
             .producer
@@ -252,6 +251,12 @@ fn all_columns_have_the_values_of_the_message() {
             .unwrap();
         broker.producer.flush(TIMEOUT).unwrap();
     }
+}
+
+fn all_columns_have_the_values_of_the_message() {
+    let broker = Broker::of_environment();
+    let topic = broker.topic(1, &[]);
+    send_three(&broker, &topic);
     let factory = broker.factory(&[("subscribe", &topic), ("includeHeaders", "true")]);
     let batches = factory.read_static(&[0, 1, 2, 3, 4, 5, 6, 7]).unwrap();
     let batch = &batches[0];

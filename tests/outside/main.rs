@@ -1,6 +1,12 @@
 //! Tests that need something of the machine that may be missing: a Kafka broker, `strace`. What cannot run is told in the closing
 //! line, with its number and the reason; it is never passed over in silence.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what helps a test fails as the test does"
+)]
+
 mod broker;
 mod flights;
 mod harness;

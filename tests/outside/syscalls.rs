@@ -1,5 +1,10 @@
 //! What a batch costs at the disk, counted by `strace` on the real binary.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what a user would put there, not what must survive"
+)]
+
 use crate::harness::{Group, tests};
 use crate::process::{BATCH, Process, run_command, terminate};
 use std::path::Path;

@@ -148,10 +148,8 @@ impl BatchProducer {
             if code.is_some_and(is_refusal) {
                 return Err(self.deliveries.events.explain(&doing, &self.servers, code));
             }
-            if attempt < TOPIC_ATTEMPTS {
-                if self.stop.wait(Duration::from_secs(1)) {
-                    return Err(client::stopped(&doing, &self.servers));
-                }
+            if attempt < TOPIC_ATTEMPTS && self.stop.wait(Duration::from_secs(1)) {
+                return Err(client::stopped(&doing, &self.servers));
             }
         }
         Err(Error::invalid(format!(
