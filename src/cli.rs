@@ -2,7 +2,7 @@
 //!
 //! | code | meaning |
 //! | --- | --- |
-//! | 0 | done, or stopped by a signal after the batch at hand was committed |
+//! | 0 | done, or stopped by a signal: after the batch at hand was committed, or in it if a broker is silent |
 //! | 1 | a test failed, or a replay differed |
 //! | 2 | the command line is wrong |
 //! | 65 | a row of the input cannot be used |
