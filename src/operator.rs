@@ -17,9 +17,9 @@ pub mod deduplicate;
 mod event_time;
 pub mod key;
 pub mod limit;
+pub(crate) mod process;
 #[cfg(test)]
 mod testing;
-pub(crate) mod process;
 
 use crate::batch::{BatchContext, Timestamp, Watermarks};
 use crate::error::Result;
