@@ -267,7 +267,11 @@ impl IncrementalPlan {
     }
 
     /// The watermark of each block's input, if the global one is `watermark`: blocks pass on what their operator says.
+    /// As long as there is none, there is none anywhere.
     fn input_watermarks(&self, watermark: Timestamp) -> Vec<Timestamp> {
+        if watermark == Timestamp::default() {
+            return vec![watermark; self.blocks.len()];
+        }
         let mut inputs: Vec<Timestamp> = Vec::with_capacity(self.blocks.len());
         let mut outputs: Vec<Timestamp> = Vec::with_capacity(self.blocks.len());
         for (number, block) in self.blocks.iter().enumerate() {

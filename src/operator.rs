@@ -15,6 +15,7 @@
 pub mod aggregate;
 pub mod deduplicate;
 mod event_time;
+pub mod join;
 pub mod key;
 pub mod limit;
 pub(crate) mod process;

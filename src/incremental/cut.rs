@@ -6,6 +6,7 @@
 //! flows into it, and a new branch begins.
 
 mod deduplicate;
+mod stream_join;
 
 use super::blocking::{AppendUnmatched, Limit, SetOperation, Sort};
 use super::generate::GenerateStage;
@@ -443,7 +444,7 @@ impl Cut<'_> {
             return Err(Error::internal("not a join"));
         };
         if left.is_streaming() && right.is_streaming() {
-            return Err(Error::unsupported("a join of two streams"));
+            return self.stream_join(plan, left, right, needed);
         }
         let width = left.schema.columns.len();
         let only_left = matches!(join_type, JoinType::LeftSemi | JoinType::LeftAnti);

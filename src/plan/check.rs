@@ -10,7 +10,7 @@ mod join_time;
 #[cfg(test)]
 mod tests;
 
-pub use join_time::{JoinSide, state_time_bound_us, watermark_in_keys};
+pub use join_time::{JoinSide, TimeBound, key_of_event_time, state_time_bound, time_distance_us};
 
 use crate::error::{Error, Result};
 use crate::expr::ExprKind;
@@ -306,10 +306,6 @@ const NOT_YET: &[Rule] = &[
     Rule {
         what: "session_window on a stream",
         refuses: |scope| session(scope)?.then_some(Refusal::NotYet),
-    },
-    Rule {
-        what: "a join of two streams",
-        refuses: |scope| StreamJoin::of(scope.node).map(|_| Refusal::NotYet),
     },
     Rule {
         what: "EXCEPT of a stream and a table",

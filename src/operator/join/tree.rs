@@ -1,0 +1,235 @@
+//! The rows of one side of a join in one partition, divided into leaves by *position*: the time at which a row ends or, where no time
+//! ends it, the hash of its key.
+//!
+//! Leaves are split when they are full, so that their ranges fit the rows, whatever the time scale: eviction drops whole leaves and looks
+//! into one; who looks for a key visits the leaves where it can be.
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "leaves and runs are numbered by the tree that holds them"
+)]
+
+use super::define::Layout;
+use super::leaf::{Leaf, Mortality};
+use super::run::{MATCHED, Run};
+use crate::error::Result;
+use arrow::record_batch::RecordBatch;
+use std::collections::BTreeMap;
+
+/// How many rows a leaf holds at least before it is split. Small in tests, so that they get there.
+const LEAF_ROWS: usize = if cfg!(test) { 40 } else { 16_384 };
+
+/// Into how many leaves time is divided at least, once there are rows enough: a join that is bounded on one side only must look into all of
+/// them.
+const LEAVES: usize = 32;
+
+/// Where a row is. Good until rows are added or removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Address {
+    pub(super) leaf: usize,
+    pub(super) run: usize,
+    pub(super) row: usize,
+}
+
+/// Rows by position.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) leaves: Vec<Leaf>,
+    /// Whether positions are times.
+    is_timed: bool,
+    mortality: Mortality,
+    /// Living rows.
+    rows: usize,
+    bytes: usize,
+}
+
+impl Tree {
+    pub(super) fn new(is_timed: bool, once: bool) -> Tree {
+        Tree {
+            leaves: Vec::new(),
+            is_timed,
+            mortality: Mortality {
+                passed: i64::MIN,
+                once,
+            },
+            rows: 0,
+            bytes: 0,
+        }
+    }
+
+    /// How many rows there are.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Up to where rows have ended.
+    pub(super) fn passed(&self) -> i64 {
+        self.mortality.passed
+    }
+
+    /// The leaf whose range this position is in.
+    pub(super) fn leaf_of(&self, position: i64) -> usize {
+        let after = self.leaves.partition_point(|leaf| leaf.low <= position);
+        after.saturating_sub(1)
+    }
+
+    /// Adds rows. Those that have ended already are left out.
+    pub(super) fn insert(&mut self, run: Run, layout: &Layout) -> Result<()> {
+        if self.leaves.is_empty() {
+            let leaf = Leaf::new(i64::MIN);
+            self.bytes += leaf.memory_bytes();
+            self.leaves.push(leaf);
+        }
+        let mut by_leaf: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for row in 0..run.len() {
+            if !self.mortality.is_dead(&run, row) {
+                by_leaf
+                    .entry(self.leaf_of(run.position(row)))
+                    .or_default()
+                    .push(row);
+            }
+        }
+        let whole = run.len();
+        // From the last leaf on: a split moves those behind it.
+        for (leaf, rows) in by_leaf.into_iter().rev() {
+            let part = if rows.len() == whole {
+                run.clone()
+            } else {
+                run.pick(&rows, layout)?
+            };
+            self.rows += part.len();
+            let before = self.leaves[leaf].memory_bytes();
+            self.leaves[leaf].push(part, layout, self.mortality)?;
+            self.split(leaf, layout)?;
+            self.bytes = self.bytes.saturating_sub(before);
+        }
+        Ok(())
+    }
+
+    /// Splits this leaf until none of its parts is too large, and counts the bytes of the parts.
+    fn split(&mut self, leaf: usize, layout: &Layout) -> Result<()> {
+        let capacity = if self.is_timed {
+            LEAF_ROWS.max(self.rows / LEAVES)
+        } else {
+            LEAF_ROWS
+        };
+        let mut at = leaf;
+        let mut end = leaf + 1;
+        while at < end {
+            let upper = if self.leaves[at].rows() > capacity {
+                self.leaves[at].split(layout, self.mortality)?
+            } else {
+                None
+            };
+            if let Some(upper) = upper {
+                self.leaves.insert(at + 1, upper);
+                end += 1;
+            } else {
+                self.bytes += self.leaves[at].memory_bytes();
+                at += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the rows at or before `until`: how many there were, and those for which `wanted` holds.
+    pub(super) fn evict(
+        &mut self,
+        until: i64,
+        layout: &Layout,
+        wanted: impl Fn(&Run, usize) -> bool,
+    ) -> Result<(usize, Vec<RecordBatch>)> {
+        let mut ended = 0;
+        let mut out = Vec::new();
+        let mut over = 0;
+        let mortality = self.mortality;
+        self.mortality.passed = mortality.passed.max(until);
+        for leaf in &mut self.leaves {
+            if leaf.span.0 > until && leaf.living > 0 {
+                break;
+            }
+            let before = leaf.memory_bytes();
+            let (count, rows) = leaf.end(until, mortality, &wanted)?;
+            ended += count;
+            out.extend(rows);
+            if leaf.living == 0 {
+                over += 1;
+                self.bytes = self.bytes.saturating_sub(before);
+            } else {
+                leaf.tidy(layout, self.mortality)?;
+                self.bytes = (self.bytes + leaf.memory_bytes()).saturating_sub(before);
+                break;
+            }
+        }
+        self.leaves.drain(..over);
+        if let Some(first) = self.leaves.first_mut() {
+            first.low = i64::MIN;
+        }
+        self.rows -= ended;
+        Ok((ended, out))
+    }
+
+    /// Notes that a row has found a partner: its number, if it had found none before.
+    pub(super) fn mark(&mut self, at: Address) -> Option<u64> {
+        let leaf = &mut self.leaves[at.leaf];
+        let mark = leaf.runs[at.run].marks.get_mut(at.row)?;
+        let number = std::mem::replace(mark, MATCHED);
+        if number == MATCHED {
+            return None;
+        }
+        if self.mortality.once {
+            leaf.living -= 1;
+            self.rows -= 1;
+        }
+        Some(number)
+    }
+
+    /// After rows were marked in these leaves: writes those anew that have become half empty.
+    pub(super) fn tidy(
+        &mut self,
+        leaves: impl Iterator<Item = usize>,
+        layout: &Layout,
+    ) -> Result<()> {
+        for leaf in leaves {
+            let leaf = &mut self.leaves[leaf];
+            let before = leaf.memory_bytes();
+            leaf.tidy(layout, self.mortality)?;
+            self.bytes = (self.bytes + leaf.memory_bytes()).saturating_sub(before);
+        }
+        Ok(())
+    }
+
+    /// The row with this hash, position and number.
+    pub(super) fn find(&self, hash: u32, position: i64, number: u64) -> Option<Address> {
+        let leaf = self.leaf_of(position);
+        let runs = &self.leaves.get(leaf)?.runs;
+        runs.iter().enumerate().find_map(|(run, rows)| {
+            rows.find(hash, 0)
+                .find(|row| rows.marks.get(*row) == Some(&number))
+                .map(|row| Address { leaf, run, row })
+        })
+    }
+
+    /// The living rows, run by run.
+    pub(super) fn living(&self, layout: &Layout) -> Result<Vec<Run>> {
+        let mut runs = Vec::new();
+        for run in self.leaves.iter().flat_map(|leaf| &leaf.runs) {
+            let is_living = |run: &Run, row: usize| !self.mortality.is_dead(run, row);
+            if (0..run.len()).all(|row| is_living(run, row)) {
+                runs.push(run.clone());
+            } else {
+                runs.push(Run::merge(&[run], layout, is_living)?);
+            }
+        }
+        Ok(runs)
+    }
+
+    /// Forgets all rows.
+    pub(super) fn clear(&mut self) {
+        *self = Tree::new(self.is_timed, self.mortality.once);
+    }
+}
