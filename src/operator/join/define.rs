@@ -7,6 +7,7 @@ use crate::expr::{Expr, ExprKind};
 use crate::operator::key::is_key_type;
 use crate::plan::JoinType;
 use crate::plan::check::TimeBound;
+use crate::types::simple_string;
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -345,7 +346,7 @@ impl Definition {
                 .schema
                 .fields()
                 .iter()
-                .map(|field| field.data_type().to_string())
+                .map(|field| simple_string(field.data_type()))
                 .collect();
             format!("[{}] keys={:?}", types.join(", "), layout.keys)
         };
