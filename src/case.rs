@@ -6,7 +6,9 @@
 
 mod compare;
 mod examples;
+mod layout;
 mod run;
+mod script;
 mod values;
 
 pub use examples::{Example, ExampleOutcome};
@@ -202,14 +204,14 @@ impl Case {
         Ok(())
     }
 
-    /// The case as JSON over several lines.
+    /// The case as JSON, a row a line.
     ///
     /// # Errors
     ///
     /// `Internal` only.
     pub fn to_json(&self) -> Result<String> {
-        let text = serde_json::to_string_pretty(self)
+        let value = serde_json::to_value(self)
             .map_err(|error| Error::internal("a case does not serialize").with_source(error))?;
-        Ok(text + "\n")
+        Ok(layout::layout(&value))
     }
 }

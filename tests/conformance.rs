@@ -23,11 +23,14 @@ fn main() {
             shared.display()
         ));
     }
-    let trials = own
+    let mut trials: Vec<Trial> = own
         .iter()
         .chain(&recorded)
         .flat_map(|file| VARIANTS.map(|variant| trial(file, variant)))
         .collect();
+    trials.push(Trial::test("every_query_has_a_case_beside_it", || {
+        every_query_has_a_case(&Path::new(env!("CARGO_MANIFEST_DIR")).join("queries"))
+    }));
     let conclusion = libtest_mimic::run(&arguments, trials);
     let is_refused = |file: &&PathBuf| {
         let name = file.file_stem().unwrap_or_default().to_string_lossy();
@@ -77,7 +80,23 @@ const VARIANTS: [Variant; 3] = [
     },
 ];
 
+/// That every SQL file in a folder has a case with its name, which is about it.
+fn every_query_has_a_case(directory: &Path) -> Result<(), Failed> {
+    for file in files_below(directory, "sql") {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let case = Case::parse(&std::fs::read_to_string(file.with_extension("json"))?)?;
+        if case.query_file.as_deref() != Some(&*name) {
+            return Err(format!("the case beside {name} is about another file").into());
+        }
+    }
+    Ok(())
+}
+
 fn cases_below(directory: &Path) -> Vec<PathBuf> {
+    files_below(directory, "json")
+}
+
+fn files_below(directory: &Path, wanted: &str) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return Vec::new();
     };
@@ -85,7 +104,7 @@ fn cases_below(directory: &Path) -> Vec<PathBuf> {
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| {
             path.extension()
-                .is_some_and(|extension| extension == "json")
+                .is_some_and(|extension| extension == wanted)
         })
         .collect();
     files.sort();

@@ -12,7 +12,7 @@ use crate::query::{CheckpointLocation, QuerySpec, stream_failed};
 use crate::sink::OutputMode;
 use crate::sink::memory::MemorySink;
 use crate::source::memory::MemoryStream;
-use crate::sql::{self, Relations, StatementKind, ViewDefinition};
+use crate::sql::{self, Relations};
 use crate::trigger::Trigger;
 use crate::types::{parse_ddl_schema, simple_string};
 use crate::watermark::WatermarkPolicy;
@@ -75,16 +75,16 @@ fn expectation_of(error: &Error) -> Expected {
 
 /// The views of a case by name.
 #[derive(Default)]
-struct Views {
+pub(super) struct Views {
     plans: HashMap<String, Arc<LogicalPlan>>,
 }
 
 impl Views {
-    fn put(&mut self, name: &str, plan: Arc<LogicalPlan>) {
+    pub(super) fn put(&mut self, name: &str, plan: Arc<LogicalPlan>) {
         self.plans.insert(name.to_lowercase(), plan);
     }
 
-    fn get(&self, name: &str) -> Result<Arc<LogicalPlan>> {
+    pub(super) fn get(&self, name: &str) -> Result<Arc<LogicalPlan>> {
         self.plans
             .get(&name.to_lowercase())
             .cloned()
@@ -123,22 +123,7 @@ fn nullable_schema(ddl: &str) -> Result<SchemaRef> {
 
 fn execute(case: &Case, options: &CaseOptions) -> Result<Actual> {
     let mut views = Views::default();
-    let mut streams = Vec::new();
-    for (name, source) in &case.sources {
-        let stream = MemoryStream::new(nullable_schema(&source.schema)?)
-            .named(name)
-            .with_batches_per_trigger(NonZeroU64::MIN);
-        let relation = Relation::Source {
-            factory: Arc::new(stream.clone()),
-            is_streaming: true,
-            name: None,
-        };
-        views.put(
-            name,
-            builder::alias(&builder::scan(relation, &stream.schema()), name),
-        );
-        streams.push((stream, &source.batches));
-    }
+    let streams = put_sources(case, &mut views)?;
     for (name, table) in &case.tables {
         let schema = nullable_schema(&table.schema)?;
         let rows = Arc::new(vec![to_batch(&schema, &table.rows)?]);
@@ -167,9 +152,33 @@ fn execute(case: &Case, options: &CaseOptions) -> Result<Actual> {
     actual(&plan, &sink, &run.watermarks)
 }
 
+/// The streams of a case by name, and with the batches that they will have.
+pub(super) fn put_sources<'a>(
+    case: &'a Case,
+    views: &mut Views,
+) -> Result<Vec<(MemoryStream, &'a Vec<Vec<Value>>)>> {
+    let mut streams = Vec::new();
+    for (name, source) in &case.sources {
+        let stream = MemoryStream::new(nullable_schema(&source.schema)?)
+            .named(name)
+            .with_batches_per_trigger(NonZeroU64::MIN);
+        let relation = Relation::Source {
+            factory: Arc::new(stream.clone()),
+            is_streaming: true,
+            name: None,
+        };
+        views.put(
+            name,
+            builder::alias(&builder::scan(relation, &stream.schema()), name),
+        );
+        streams.push((stream, &source.batches));
+    }
+    Ok(streams)
+}
+
 fn lower(case: &Case, views: &mut Views) -> Result<Arc<LogicalPlan>> {
     if let Some(text) = &case.query_text {
-        return lower_script(case, text, views);
+        return super::script::lower_script(case, text, views);
     }
     let mut last = None;
     for step in &case.steps {
@@ -178,45 +187,6 @@ fn lower(case: &Case, views: &mut Views) -> Result<Arc<LogicalPlan>> {
         last = Some(plan);
     }
     last.ok_or_else(|| Error::invalid("a case needs at least one step"))
-}
-
-/// The query of a SQL file, with its declared tables replaced by those of the case.
-fn lower_script(case: &Case, text: &str, views: &mut Views) -> Result<Arc<LogicalPlan>> {
-    let mut found = None;
-    for statement in sql::parse_script(text)? {
-        let (name, query) = match &statement.kind {
-            StatementKind::CreateTemporaryView {
-                name,
-                definition: ViewDefinition::Query(query),
-                ..
-            } => {
-                let plan = sql::lower_query(query, views)?;
-                let name = name.to_string();
-                views.put(&name, builder::alias(&plan, &name));
-                continue;
-            }
-            StatementKind::CreateFlow { name, insert, .. } => (name.to_string(), &insert.query),
-            StatementKind::InsertInto(insert) => (insert.target.to_string(), &insert.query),
-            StatementKind::CreateStreamingTable {
-                definition,
-                query: Some(query),
-                ..
-            }
-            | StatementKind::CreateMaterializedView {
-                definition, query, ..
-            } => (definition.name.clone(), query),
-            StatementKind::Query(query) => ("query".to_owned(), query),
-            _ => continue,
-        };
-        let is_wanted = case
-            .query
-            .as_ref()
-            .is_none_or(|wanted| wanted.eq_ignore_ascii_case(&name));
-        if is_wanted && found.is_none() {
-            found = Some(sql::lower_query(query, views)?);
-        }
-    }
-    found.ok_or_else(|| Error::invalid("the SQL file of the case has no such query"))
 }
 
 fn lower_step(step: &CaseStep, views: &Views) -> Result<Arc<LogicalPlan>> {
