@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::table_format::TableFormat;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 /// Logs go to stderr, as much as `-v` or `RUST_LOG` asks for; warnings always.
@@ -20,6 +20,7 @@ pub(super) fn start_logging(verbose: u8) {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .with_target(false);
     // A program that embeds the command line may have a subscriber of its own.
     drop(subscriber.try_init());

@@ -5,6 +5,7 @@ use super::arguments::ReplayArguments;
 use super::output::{print, read_file, say};
 use super::run::is_wanted;
 use crate::batch::BatchId;
+use crate::checkpoint::METADATA_FILE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::replay::{ReplaySpec, replay};
 use crate::session::{ScriptOutput, Session};
@@ -24,6 +25,12 @@ enum Into {
 
 pub(super) fn run(arguments: &ReplayArguments) -> Result<Ended> {
     let directory = &arguments.checkpoint;
+    if !directory.join(METADATA_FILE).exists() {
+        let path = directory.display();
+        return Err(Error::invalid(format!(
+            "there is no checkpoint here. path=`{path}`"
+        )));
+    }
     let file = arguments
         .file
         .clone()

@@ -86,6 +86,28 @@ fn a_query_that_gives_other_rows_is_told_in_which_batch_they_began_to_differ() {
 }
 
 #[test]
+fn one_changed_input_row_is_told_by_the_batch_that_gives_it_out() {
+    // Rows 50 to 59 are those of batch 5.
+    let changed = "sum(CASE WHEN value = 57 THEN 58 ELSE value END)";
+    let report = replay(&spec(("sum(value)", changed)), &mut |batch, _, _| {
+        assert_eq!(batch.logged_input_rows, Some(batch.input_rows));
+        Ok(())
+    });
+    let report = report.unwrap();
+    let error = report.verify().unwrap_err().to_string();
+    let first = report.first_difference.unwrap();
+    assert!(
+        first.batch > BatchId(5),
+        "its window is open in its own batch"
+    );
+    assert_eq!(first.logged_output.unwrap().rows, first.output.rows);
+    assert!(
+        error.contains(&format!("batch=`{}`", first.batch)),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_query_with_other_state_is_refused() {
     let error = replay(&spec(("sum(value)", "max(value)")), &mut |_, _, _| Ok(()));
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Incompatible);
