@@ -11,5 +11,6 @@ mod cleaned;
 mod crash;
 #[path = "../support/process.rs"]
 mod process;
+mod property;
 mod sample;
 mod stop;
