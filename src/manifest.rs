@@ -12,6 +12,8 @@
 //! Beside them `owner.json` names the query that writes the folder (`{"format":…,"version":1,"query":"<id>"}`): it is written before
 //! the first file, and a folder has one owner for ever.
 //!
+//! A batch that replaces all before it, as each result in complete mode does, is a segment of level 0 that begins at batch 0.
+//!
 //! The checksum covers every line before the last. A batch is committed by its segment of level 0; a batch without files has
 //! none. Ten segments of one level become one of the next, so that there are never more than ten of each, and a file's line is
 //! rewritten once for each power of ten. A reader takes, from the lowest batch on, the segment that reaches furthest: what a
@@ -225,7 +227,12 @@ impl Manifest {
         }
     }
 
-    fn files(&self, disk: &dyn Disk) -> Result<Vec<ManifestFile>> {
+    /// The files that count, in the order of their batches.
+    ///
+    /// # Errors
+    ///
+    /// As [`Manifest::read_files`].
+    pub(crate) fn files(&self, disk: &dyn Disk) -> Result<Vec<ManifestFile>> {
         let mut files = Vec::new();
         for segment in &self.segments {
             self.read_segment(disk, *segment, &mut files)?;
@@ -254,6 +261,29 @@ impl Manifest {
         };
         disk.create_directory(&self.directory)?;
         self.write_segment(disk, segment, files)?;
+        self.segments.push(segment);
+        Ok(())
+    }
+
+    /// Commits a batch that replaces all before it, durably: from here on its files count, also if there are none, and no others.
+    ///
+    /// # Errors
+    ///
+    /// As [`Manifest::commit`].
+    pub(crate) fn replace(
+        &mut self,
+        disk: &dyn Disk,
+        batch: u64,
+        files: &[ManifestFile],
+    ) -> Result<()> {
+        let segment = Segment {
+            first: 0,
+            last: batch,
+            level: 0,
+        };
+        disk.create_directory(&self.directory)?;
+        self.write_segment(disk, segment, files)?;
+        self.replaced.append(&mut self.segments);
         self.segments.push(segment);
         Ok(())
     }

@@ -13,6 +13,7 @@ mod checkpoint_location;
 mod describe;
 mod insert;
 mod memory_table;
+mod pipeline;
 mod reader;
 mod script;
 mod settings;
@@ -23,6 +24,7 @@ mod tests;
 mod write_options;
 mod writer;
 
+pub use pipeline::rounds;
 pub use reader::{DataStreamReader, IntoSchema};
 pub use script::{Flow, ScriptOutput};
 pub use settings::Settings;
@@ -38,6 +40,9 @@ use crate::sql;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The folder of the warehouse where managed tables keep their checkpoints.
+const CHECKPOINTS: &str = "_checkpoints";
 
 /// A session. Clones are the same session.
 ///

@@ -6,7 +6,7 @@ use super::output::{apply_settings, print_rows, read_file, say};
 use super::progress::{JsonProgress, LiveProgress};
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::{QueryListener, StreamingQuery};
-use crate::session::{Flow, ScriptOutput, Session, parse_trigger};
+use crate::session::{Flow, ScriptOutput, Session, parse_trigger, rounds};
 use crate::trigger::Trigger;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -28,20 +28,17 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Ended> {
         session.streams().add_listener(progress);
     }
     let signal = Signal::listen()?;
-    let mut queries = Vec::new();
-    let wanted = outputs
+    let wanted: Vec<&ScriptOutput> = outputs
         .iter()
         .filter(|output| names(output, arguments))
-        .count();
-    for output in outputs.iter().filter(|output| names(output, arguments)) {
+        .collect();
+    let mut flows = Vec::new();
+    let mut queries = Vec::new();
+    for output in &wanted {
         match output {
             ScriptOutput::Table(schema, rows) => print_rows(schema, rows, ResultFormat::Table)?,
             ScriptOutput::Flow(flow) => {
-                let flow = flagged(flow, arguments, (wanted, &session))?;
-                queries.push(
-                    flow.start(&session)
-                        .map_err(|error| error.with_sql(&text))?,
-                );
+                flows.push(flagged(flow, arguments, (wanted.len(), &session))?);
             }
             ScriptOutput::Stream(frame) => {
                 let writer = frame
@@ -52,6 +49,10 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Ended> {
             }
         }
     }
+    if let Err(error) = start_in_order(&session, &flows, &mut queries, &signal) {
+        queries.iter().for_each(StreamingQuery::stop);
+        return Err(error.with_sql(&text));
+    }
     if queries.is_empty() && !arguments.query.is_empty() {
         return Err(Error::invalid(format!(
             "no query of the file has such a name. names=`{}`",
@@ -60,6 +61,36 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Ended> {
     }
     wait(&queries, &signal).map_err(|error| error.with_sql(&text))?;
     Ok(Ended::Well)
+}
+
+/// Starts the flows, those that others read before these. A query that ends by itself is waited for before what reads its table starts, so
+/// that one run takes everything all the way.
+fn start_in_order(
+    session: &Session,
+    flows: &[Flow],
+    queries: &mut Vec<StreamingQuery>,
+    signal: &Signal,
+) -> Result<()> {
+    let all: Vec<&Flow> = flows.iter().collect();
+    let rounds = rounds(session, &all)?;
+    let last = rounds.len().saturating_sub(1);
+    for (number, round) in rounds.iter().enumerate() {
+        let mut ending = Vec::new();
+        for flow in round.iter().filter_map(|flow| flows.get(*flow)) {
+            let query = flow.start(session)?;
+            if flow.trigger.stops_when_idle() {
+                ending.push(query.clone());
+            }
+            queries.push(query);
+        }
+        if number < last {
+            wait(&ending, signal)?;
+        }
+        if signal.is_set() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Whether `--query` lets this output through; tables to show always are.
@@ -87,10 +118,7 @@ fn flagged(
     if arguments.available_now || arguments.batch_interval.is_some() {
         flow.trigger = trigger(arguments)?;
     }
-    let name = flow
-        .name
-        .clone()
-        .unwrap_or_else(|| flow.target.name.clone());
+    let name = flow.label().to_owned();
     if let Some(checkpoint) = &arguments.checkpoint {
         let own = if queries > 1 {
             checkpoint.join(&name)

@@ -1,9 +1,10 @@
 //! What a name means in a session: the plan behind `FROM name`, `STREAM name` and `table(name)`.
 
+use super::pipeline::{self, is_managed};
 use super::write_options::WriteOptions;
 use super::{Session, reader::put_option};
 use crate::catalog::{CatalogEntry, TableDefinition};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{LogicalPlan, Relation, builder};
 use crate::sink;
 use crate::source::{self, SourceFactory};
@@ -33,6 +34,9 @@ impl Session {
     pub(super) fn relation(&self, name: &str, read: &ReadAs<'_>) -> Result<Arc<LogicalPlan>> {
         let entry = self.catalog().get(name)?.clone();
         let plan = match entry {
+            CatalogEntry::Table(definition) if is_managed(&definition) => {
+                self.managed_table(name, &definition, read)?
+            }
             CatalogEntry::Table(definition) => {
                 scan(self.open_table(&definition, &read.options)?, read)
             }
@@ -109,7 +113,7 @@ impl Growing<'_> {
     fn grows(&self, name: &str) -> bool {
         match self.0.catalog().get(name) {
             Ok(CatalogEntry::Table(definition)) => {
-                is_managed(definition)
+                (is_managed(definition) && !definition.properties.contains_key(RESULTS))
                     || GROWING_FORMATS.contains(&definition.format.to_lowercase().as_str())
             }
             _ => false,
@@ -138,12 +142,23 @@ impl Relations for Growing<'_> {
 /// Formats whose tables have no end.
 const GROWING_FORMATS: [&str; 3] = ["kafka", "rate", "rate-micro-batch"];
 
+/// The table property that says that each batch replaces the rows of the table: it can be read as a table only.
+pub(super) const RESULTS: &str = "tidemill.results";
+
 /// The table property that says that a table's folder is the warehouse's.
 pub(super) const MANAGED: &str = "tidemill.managed";
 
-/// Whether a table's folder is the warehouse's.
-pub(super) fn is_managed(definition: &TableDefinition) -> bool {
-    definition.properties.contains_key(MANAGED)
+/// Makes the folder of a managed table: it may be read before its first batch is written.
+///
+/// # Errors
+///
+/// `Unavailable`, naming the folder.
+pub(super) fn make_folder(definition: &TableDefinition) -> Result<()> {
+    let folder = definition.options.get("path").map_or("", String::as_str);
+    std::fs::create_dir_all(folder).map_err(|cause| {
+        let message = format!("cannot create the folder of a table. path=`{folder}`");
+        Error::new(ErrorKind::Unavailable, message).with_source(cause)
+    })
 }
 
 /// Formats whose text is read and written in a time zone.
@@ -171,6 +186,47 @@ pub(super) fn with_time_zone(
 }
 
 impl Session {
+    /// A table of the warehouse: the rows of all flows that fill it.
+    fn managed_table(
+        &self,
+        name: &str,
+        definition: &TableDefinition,
+        read: &ReadAs<'_>,
+    ) -> Result<Arc<LogicalPlan>> {
+        if read.is_streaming && definition.properties.contains_key(RESULTS) {
+            return Err(Error::invalid(format!(
+                "the rows of this materialized view change with every batch, so it cannot be read as a stream: read it without STREAM, or read what it is made of. view=`{name}`"
+            )));
+        }
+        let parts = pipeline::parts(self, name, definition)?;
+        let is_only = parts.len() == 1;
+        let scans = parts
+            .iter()
+            .map(|(flow, part)| {
+                let own = read.source_name.map(|source| format!("{source}/{flow}"));
+                let read = ReadAs {
+                    source_name: if is_only {
+                        read.source_name
+                    } else {
+                        own.as_deref()
+                    },
+                    ..read.clone()
+                };
+                Ok(scan(self.open_table(part, &read.options)?, &read))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        match scans.as_slice() {
+            [only] => Ok(Arc::clone(only)),
+            scans => builder::union(scans),
+        }
+    }
+
+    /// What a table is called in the checkpoint of a query that reads it; nothing, if it cannot be read.
+    pub(super) fn source_name(&self, definition: &TableDefinition) -> Option<String> {
+        let source = self.open_table(definition, &BTreeMap::new()).ok()?;
+        Some(source.checkpoint_name())
+    }
+
     /// Opens the source that a declared table is.
     fn open_table(
         &self,

@@ -4,10 +4,11 @@
 //! it wants. `CREATE STREAMING TABLE` and `CREATE MATERIALIZED VIEW` live in folders of the warehouse, as parquet; both can be read
 //! by the statements that follow.
 
-use super::catalog::{Growing, MANAGED, is_managed, table_name};
+use super::catalog::{Growing, MANAGED, RESULTS, table_name};
+use super::pipeline::{self, is_managed};
 use super::reader::put_option;
 use super::write_options::WriteOptions;
-use super::{Session, describe, insert};
+use super::{CHECKPOINTS, Session, describe, insert};
 use crate::catalog::{CatalogEntry, TableDefinition};
 use crate::error::{Error, Result};
 use crate::frame::StreamFrame;
@@ -20,9 +21,6 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// The folder of the warehouse where managed tables keep their checkpoints.
-const CHECKPOINTS: &str = "_checkpoints";
 
 /// A query that a script describes: what it reads, where it writes. [`Flow::start`] starts it; before, its fields may be changed.
 #[derive(Debug, Clone)]
@@ -39,8 +37,6 @@ pub struct Flow {
     pub trigger: Trigger,
     /// Where its checkpoint is kept; `None`, and the rules of the session say where.
     pub checkpoint_location: Option<PathBuf>,
-    /// The folder of the warehouse that is its target, if it is one.
-    pub(super) managed_folder: Option<PathBuf>,
 }
 
 /// What a statement of a script gives.
@@ -55,6 +51,11 @@ pub enum ScriptOutput {
 }
 
 impl Flow {
+    /// What it is called: by its name, else by its target.
+    pub fn label(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.target.name)
+    }
+
     /// Starts the query.
     ///
     /// # Errors
@@ -237,9 +238,15 @@ fn insert_flow(session: &Session, name: Option<String>, insert: &Insert) -> Resu
         .with_condition("UNSUPPORTED_INSERT.NOT_ALLOWED")
         .with_span(insert.target.span));
     };
-    let mut definition = TableDefinition::clone(&definition);
     let mut options = insert.options.clone();
     let write = WriteOptions::take_from(&mut options)?;
+    let mut definition = if is_managed(&definition) {
+        let name = name.as_ref().or(write.query_name.as_ref());
+        let flow = name.unwrap_or(&definition.name).clone();
+        pipeline::add_flow(session, &definition, &flow, &insert.target)?
+    } else {
+        TableDefinition::clone(&definition)
+    };
     for (key, value) in options {
         put_option(&mut definition.options, key, value);
     }
@@ -280,8 +287,6 @@ fn fitted_flow(
     let settings = session.settings();
     let mode = write.output_mode.or(settings.output_mode);
     let trigger = write.trigger.or(settings.trigger);
-    let managed_folder = is_managed(&target)
-        .then(|| PathBuf::from(target.options.get("path").map_or("", String::as_str)));
     Ok(Flow {
         name: write.query_name,
         plan,
@@ -289,7 +294,6 @@ fn fitted_flow(
         output_mode: mode.unwrap_or_default(),
         trigger: trigger.unwrap_or_default(),
         checkpoint_location: write.checkpoint_location,
-        managed_folder,
     })
 }
 
@@ -375,7 +379,13 @@ fn managed_flow(
         ..WriteOptions::default()
     };
     let flow = table_flow(session, plan, &definition, write)?;
-    declare(session, definition);
+    let mut declared = pipeline::with_flow(&definition, &definition.name);
+    if mode == OutputMode::Complete {
+        declared
+            .properties
+            .insert(RESULTS.to_owned(), "true".to_owned());
+    }
+    declare(session, declared);
     Ok(ScriptOutput::Flow(flow))
 }
 

@@ -1,14 +1,16 @@
 //! Starting a query: from what the API or a script describes to the query that runs.
 
 use super::Session;
-use super::catalog::with_time_zone;
+use super::catalog::{make_folder, with_time_zone};
 use super::checkpoint_location::resolve;
 use super::memory_table::{MemoryTable, MemoryTableSink};
+use super::pipeline::is_managed;
 use super::script::Flow;
 use crate::catalog::CatalogEntry;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::plan::{LogicalPlan, check};
 use crate::query::{QuerySpec, StreamingQuery};
+use crate::sink::file::FileSinkFactory;
 use crate::sink::memory::MemorySink;
 use crate::sink::{self, OutputMode, SinkFactory};
 use crate::trigger::Trigger;
@@ -60,27 +62,22 @@ pub(super) fn start(session: &Session, start: Start) -> Result<StreamingQuery> {
 /// As [`start`], and those of the target's options.
 pub(super) fn start_flow(session: &Session, flow: &Flow) -> Result<StreamingQuery> {
     let target = &flow.target;
-    if let Some(folder) = &flow.managed_folder {
-        // Statements further down may read the table before its first batch is written.
-        std::fs::create_dir_all(folder).map_err(|cause| {
-            let message = format!(
-                "cannot create the folder of a table. path=`{}`",
-                folder.display()
-            );
-            Error::new(ErrorKind::Unavailable, message).with_source(cause)
-        })?;
+    if is_managed(target) {
+        make_folder(target)?;
     }
     let name = flow.name.clone();
-    let sink = open_sink(
-        session,
-        &Target {
-            format: &target.format,
-            options: &target.options,
-            partition_by: &target.partitioned_by,
-            query_name: name.as_deref(),
-            plan: &flow.plan,
-        },
-    )?;
+    let described = Target {
+        format: &target.format,
+        options: &target.options,
+        partition_by: &target.partitioned_by,
+        query_name: name.as_deref(),
+        plan: &flow.plan,
+    };
+    let sink = if is_managed(target) && flow.output_mode == OutputMode::Complete {
+        open_results(session, &described)?
+    } else {
+        open_sink(session, &described)?
+    };
     start(
         session,
         Start {
@@ -92,6 +89,13 @@ pub(super) fn start_flow(session: &Session, flow: &Flow) -> Result<StreamingQuer
             checkpoint_location: flow.checkpoint_location.clone(),
         },
     )
+}
+
+/// The folder of a materialized view, whose result each batch replaces.
+fn open_results(session: &Session, target: &Target<'_>) -> Result<Arc<dyn SinkFactory>> {
+    let options = with_time_zone(session, target.format, target.options);
+    let folder = FileSinkFactory::new(target.format, &options, target.partition_by)?;
+    Ok(Arc::new(folder.replacing()))
 }
 
 /// Where a query writes, by format and options.

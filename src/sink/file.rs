@@ -6,6 +6,9 @@
 //! 2. A segment of the manifest ([`crate::manifest`]) names the files of the batch. From here on they count: a reader that goes by
 //!    the manifest sees all of a batch or nothing.
 //!
+//! A folder can be one of results ([`FileSinkFactory::replacing`]): in complete mode each batch replaces all files before it. The files it
+//! replaces are removed one batch later, so that who is reading them is not disturbed.
+//!
 //! A batch that comes again finds itself in the manifest and writes nothing. What an attempt left behind that failed before step 2
 //! is removed before the next attempt, and when the query starts again. A folder belongs to one query for ever, and cannot be
 //! ahead of its checkpoint: both are refused, because batches would be taken for ones that are there already.
@@ -24,7 +27,7 @@ use crate::sink::{Guarantee, OutputMode, Sink, SinkBatch, SinkFactory};
 use arrow::datatypes::SchemaRef;
 use format::OutputFormat;
 use partition::{Part, Partitioning};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -42,6 +45,7 @@ pub struct FileSinkFactory {
     folder: PathBuf,
     format: Arc<OutputFormat>,
     partition_by: Vec<String>,
+    replaces: bool,
 }
 
 impl FileSinkFactory {
@@ -76,7 +80,15 @@ impl FileSinkFactory {
             folder,
             format: Arc::new(output),
             partition_by: partition_by.to_vec(),
+            replaces: false,
         })
+    }
+
+    /// The same folder as one of results: it may be written in complete mode. Only who goes by the manifest may read it.
+    #[must_use]
+    pub fn replacing(mut self) -> FileSinkFactory {
+        self.replaces = true;
+        self
     }
 
     /// The same on another disk.
@@ -95,6 +107,7 @@ impl SinkFactory for FileSinkFactory {
             run: Uuid::new_v4(),
             attempts: 0,
             unfinished: Vec::new(),
+            superseded: Vec::new(),
             ready: None,
         }))
     }
@@ -116,6 +129,8 @@ struct FileSink {
     attempts: u32,
     /// Files of attempts that were not committed.
     unfinished: Vec<PathBuf>,
+    /// Files that the last batch replaced.
+    superseded: Vec<ManifestFile>,
     ready: Option<Ready>,
 }
 
@@ -147,7 +162,17 @@ impl FileSink {
             ));
         }
         if was_owner {
-            self.remove_left_over(self.folder(), &manifest)?;
+            let known = match self.factory.replaces {
+                true => Some(
+                    manifest
+                        .files(disk)?
+                        .into_iter()
+                        .map(|file| file.path)
+                        .collect(),
+                ),
+                false => None,
+            };
+            self.remove_left_over(self.folder(), &manifest, known.as_ref())?;
         }
         Ok(manifest)
     }
@@ -159,16 +184,29 @@ impl FileSink {
         )
     }
 
-    /// Removes files of batches that the manifest does not know, and files that were not finished.
-    fn remove_left_over(&self, folder: &Path, manifest: &Manifest) -> Result<()> {
+    /// Removes files of batches that the manifest does not know, and files that were not finished; in a folder of results all files but those
+    /// `known`, relative to it.
+    fn remove_left_over(
+        &self,
+        folder: &Path,
+        manifest: &Manifest,
+        known: Option<&BTreeSet<String>>,
+    ) -> Result<()> {
         for name in self.disk().list(folder)? {
             let path = folder.join(&name);
             if name.contains('=') {
-                self.remove_left_over(&path, manifest)?;
+                self.remove_left_over(&path, manifest, known)?;
                 continue;
             }
             let batch = batch_of(name.strip_prefix('.').unwrap_or(&name));
-            let is_known = batch.is_some_and(|batch| manifest.last_batch() >= Some(batch));
+            let is_known = match known {
+                Some(known) => path
+                    .strip_prefix(self.folder())
+                    .ok()
+                    .and_then(Path::to_str)
+                    .is_some_and(|relative| known.contains(relative)),
+                None => batch.is_some_and(|batch| manifest.last_batch() >= Some(batch)),
+            };
             if batch.is_some() && (is_temporary(&name) || !is_known) {
                 tracing::info!(path = %path.display(), "removing a file of a batch that was not committed");
                 self.disk().remove(&path)?;
@@ -230,12 +268,30 @@ impl FileSink {
             files.push(self.write(batch.id, number, part)?);
         }
         let disk = Arc::clone(&self.factory.disk);
-        ready.manifest.commit(disk.as_ref(), batch.id.0, &files)?;
+        if batch.mode == OutputMode::Complete {
+            let before = ready.manifest.files(disk.as_ref())?;
+            ready.manifest.replace(disk.as_ref(), batch.id.0, &files)?;
+            self.remove_superseded(before);
+        } else {
+            ready.manifest.commit(disk.as_ref(), batch.id.0, &files)?;
+        }
         self.unfinished.clear();
         if let Err(error) = ready.manifest.tidy(disk.as_ref()) {
             tracing::warn!(%error, "the manifest could not be tidied, which is tried again with the next batch");
         }
         Ok(())
+    }
+}
+
+impl FileSink {
+    /// Removes what the batch before replaced, and notes what this one replaced. What cannot be removed now is removed when the query starts
+    /// again.
+    fn remove_superseded(&mut self, replaced: Vec<ManifestFile>) {
+        for file in std::mem::replace(&mut self.superseded, replaced) {
+            if let Err(error) = self.disk().remove(&self.folder().join(&file.path)) {
+                tracing::warn!(%error, "a file of an old result could not be removed");
+            }
+        }
     }
 }
 
@@ -267,7 +323,12 @@ impl Sink for FileSink {
         mode: OutputMode,
         last_committed: Option<BatchId>,
     ) -> Result<()> {
-        if mode != OutputMode::Append {
+        let is_allowed = match mode {
+            OutputMode::Append => true,
+            OutputMode::Complete => self.factory.replaces,
+            OutputMode::Update => false,
+        };
+        if !is_allowed {
             return Err(Error::invalid(format!(
                 "files can only be appended to; use output mode append, or another sink. mode=`{mode}`"
             ))

@@ -288,3 +288,111 @@ fn how_a_table_is_written_is_no_option_of_one_that_can_only_be_read() {
         "{error}"
     );
 }
+
+/// Starts the flows of a script in rounds, to their end, as the command line does.
+fn run_pipeline(session: &Session, script: &str) -> Vec<ScriptOutput> {
+    let mut outputs = run(session, script);
+    for output in &mut outputs {
+        if let ScriptOutput::Flow(flow) = output {
+            flow.trigger = Trigger::AvailableNow;
+        }
+    }
+    let flows: Vec<&Flow> = outputs
+        .iter()
+        .filter_map(|output| match output {
+            ScriptOutput::Flow(flow) => Some(flow),
+            _ => None,
+        })
+        .collect();
+    for round in rounds(session, &flows).unwrap() {
+        for flow in round {
+            let query = flows[flow].start(session).unwrap();
+            query.await_termination(None).unwrap();
+        }
+    }
+    outputs
+}
+
+#[test]
+fn tables_of_a_file_read_each_other_and_flows_share_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    for (name, rows) in [
+        ("one", "{\"k\":\"a\",\"v\":1}\n"),
+        ("two", "{\"k\":\"a\",\"v\":10}\n"),
+    ] {
+        std::fs::create_dir(path(name)).unwrap();
+        std::fs::write(folder.path().join(name).join("x.json"), rows).unwrap();
+    }
+    let script = format!(
+        "SET spark.sql.warehouse.dir = {};
+         CREATE TABLE one (k STRING, v BIGINT) USING json OPTIONS (path '{}');
+         CREATE TABLE two (k STRING, v BIGINT) USING json OPTIONS (path '{}');
+         CREATE STREAMING TABLE x AS SELECT k, v FROM STREAM one;
+         CREATE FLOW more AS INSERT INTO x SELECT k, v FROM STREAM two;
+         CREATE MATERIALIZED VIEW totals AS SELECT k, sum(v) AS t FROM x GROUP BY k;",
+        path("warehouse"),
+        path("one"),
+        path("two"),
+    );
+    let total = || {
+        let session = Session::new();
+        run_pipeline(&session, &script);
+        let totals = session.sql("SELECT CAST(t AS STRING) AS t FROM totals");
+        let rows = totals.collect_batches().unwrap();
+        let schema = totals.schema().unwrap();
+        texts(&ScriptOutput::Table(schema, rows), "t")
+    };
+    assert_eq!(total(), ["11"]);
+    std::fs::write(
+        folder.path().join("two").join("y.json"),
+        "{\"k\":\"a\",\"v\":100}\n",
+    )
+    .unwrap();
+    assert_eq!(total(), ["111"]);
+}
+
+#[test]
+fn flows_that_cannot_be_ordered_or_come_too_late_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = Session::new();
+    let warehouse = folder.path().display().to_string();
+    session.set("spark.sql.warehouse.dir", &warehouse).unwrap();
+    let said = |script: &str| session.run_script(script).unwrap_err().to_string();
+    run(
+        &session,
+        "CREATE TABLE ticks USING rate;
+         CREATE STREAMING TABLE a (value BIGINT);
+         CREATE STREAMING TABLE b (value BIGINT);
+         CREATE MATERIALIZED VIEW latest AS SELECT max(value) AS value FROM ticks;
+         CREATE FLOW f AS INSERT INTO a SELECT value FROM STREAM ticks;",
+    );
+    let twice = said("CREATE FLOW f AS INSERT INTO a SELECT value FROM STREAM ticks");
+    assert!(twice.contains("fills the table already"), "{twice}");
+    let changing = said("SELECT * FROM STREAM latest");
+    assert!(
+        changing.contains("cannot be read as a stream"),
+        "{changing}"
+    );
+    let outputs = run(
+        &session,
+        "CREATE FLOW b AS INSERT INTO b SELECT value FROM STREAM a",
+    );
+    let late = said("CREATE FLOW g AS INSERT INTO a SELECT value FROM STREAM b");
+    assert!(late.contains("put the flows that fill it before"), "{late}");
+    // Two declared tables of files that feed each other.
+    std::fs::create_dir(folder.path().join("c")).unwrap();
+    std::fs::create_dir(folder.path().join("d")).unwrap();
+    let circle = run(
+        &session,
+        &format!(
+            "CREATE TABLE c (value BIGINT) USING json OPTIONS (path '{warehouse}/c');
+             CREATE TABLE d (value BIGINT) USING json OPTIONS (path '{warehouse}/d');
+             CREATE FLOW cd AS INSERT INTO d SELECT value FROM STREAM c;
+             CREATE FLOW dc AS INSERT INTO c SELECT value FROM STREAM d;"
+        ),
+    );
+    let flows: Vec<&Flow> = outputs.iter().chain(&circle).map(flow).collect();
+    let error = rounds(&session, &flows).unwrap_err().to_string();
+    assert!(error.contains("in a circle. queries=`cd, dc`"), "{error}");
+}

@@ -332,3 +332,54 @@ fn the_real_disk_has_no_left_overs_after_a_start() {
     assert_eq!(names.len(), 3, "{names:?}");
     assert!(names.iter().any(|name| name == "notes.json"));
 }
+
+/// As [`run`], with results that replace each other.
+fn run_results(disk: &SimulatedDisk, committed: &mut Option<u64>, end: u64) -> Result<()> {
+    let factory = factory(Path::new("/out"), "json", &["k"], &[])
+        .on_disk(Arc::new(disk.clone()))
+        .replacing();
+    let mut sink = factory.open().unwrap();
+    sink.identify("q1");
+    let last = committed.map(BatchId);
+    sink.start(&rows(0).schema(), OutputMode::Complete, last)?;
+    for id in committed.map_or(0, |last| last + 1)..end {
+        let rows = [rows(id)];
+        sink.add_batch(&SinkBatch {
+            id: BatchId(id),
+            schema: &rows[0].schema(),
+            rows: &rows,
+            mode: OutputMode::Complete,
+        })?;
+        *committed = Some(id);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_crash_anywhere_leaves_one_whole_result() {
+    const RESULTS: u64 = 4;
+    let effects = Effects::calm();
+    run_results(&SimulatedDisk::new(effects.clone()), &mut None, RESULTS).unwrap();
+    for after in AfterCrash::ALL {
+        for call in 0..effects.count() {
+            let story = format!("crash at call {call}, {after:?}");
+            let disk = SimulatedDisk::new(Effects::crash_at(call));
+            let mut committed = None;
+            drop(run_results(&disk, &mut committed, RESULTS));
+            let disk = disk.crash(after, Effects::calm());
+            let (_, batches) = on_disk(&disk);
+            let (least, most) = (committed, committed.map_or(0, |last| last + 1));
+            let is_whole =
+                |id: u64| batches == [id, id] && (least..=Some(most)).contains(&Some(id));
+            assert!(
+                (batches.is_empty() && committed.is_none())
+                    || batches.first().is_some_and(|id| is_whole(*id)),
+                "{story}: {batches:?} after {committed:?}"
+            );
+            run_results(&disk, &mut committed, RESULTS).unwrap();
+            let (files, batches) = on_disk(&disk);
+            assert_eq!(batches, [RESULTS - 1, RESULTS - 1], "{story}");
+            assert!(files.len() <= 4, "{story}: {files:?}");
+        }
+    }
+}
