@@ -15,6 +15,7 @@ pub(crate) mod column;
 mod form;
 mod interval;
 mod lambda;
+pub(crate) mod over;
 #[cfg(test)]
 mod tests;
 mod time_window;
@@ -22,6 +23,7 @@ mod time_window;
 pub(crate) use aggregate::{AggregateList, GroupingSetKeys, is_aggregate_call};
 pub(crate) use column::find_column;
 pub use interval::{CalendarInterval, parse_interval};
+pub(crate) use over::WindowList;
 pub(crate) use time_window::WindowSpec;
 
 use crate::cast::can_cast;
@@ -84,6 +86,8 @@ pub(crate) struct Analyzer<'a> {
     aliases: Vec<(String, &'a Ast)>,
     /// Takes aggregates, where they are allowed.
     aggregates: Option<AggregateList>,
+    /// Takes window functions, where they are allowed.
+    windows: Option<WindowList>,
     /// The keys that `grouping()` and `grouping_id()` speak of.
     grouping_sets: Option<GroupingSetKeys>,
     /// What `window(…)` or `session_window(…)` stands for at this level of the query.
@@ -107,6 +111,7 @@ impl<'a> Analyzer<'a> {
             parameters: vec![],
             aliases: vec![],
             aggregates: None,
+            windows: None,
             grouping_sets: None,
             window: None,
             argument_columns: None,
@@ -135,6 +140,21 @@ impl<'a> Analyzer<'a> {
     pub(crate) fn with_aggregates(mut self, aggregates: AggregateList) -> Analyzer<'a> {
         self.aggregates = Some(aggregates);
         self
+    }
+
+    /// Allows window functions and collects them.
+    #[must_use]
+    pub(crate) fn with_windows(mut self, windows: WindowList) -> Analyzer<'a> {
+        self.windows = Some(windows);
+        self
+    }
+
+    /// Gives the aggregates and the window functions that were collected.
+    pub(crate) fn into_lists(self) -> (AggregateList, WindowList) {
+        (
+            self.aggregates.unwrap_or_default(),
+            self.windows.unwrap_or_default(),
+        )
     }
 
     /// Allows `grouping()` and `grouping_id()`.

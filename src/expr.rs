@@ -9,11 +9,13 @@
 mod ast;
 mod evaluate;
 mod name;
+mod over;
 mod tree;
 
 pub(crate) use name::{call_text, literal_text};
 
 pub use evaluate::{BoundLambda, Value};
+pub use over::{Frame, FrameBound, FrameUnit, Over, SortItem};
 
 use crate::error::Span;
 use crate::function::ScalarFunction;
@@ -83,10 +85,10 @@ pub struct AstCall {
     pub filter: Option<Box<Ast>>,
     /// `IGNORE NULLS` after an aggregate.
     pub ignores_nulls: bool,
-    /// `WITHIN GROUP (ORDER BY …)`: expression, whether ascending.
-    pub within_group: Vec<(Ast, bool)>,
-    /// Whether an `OVER (…)` follows.
-    pub has_over: bool,
+    /// `WITHIN GROUP (ORDER BY …)`.
+    pub within_group: Vec<SortItem>,
+    /// `OVER (…)`.
+    pub over: Option<Box<Over>>,
 }
 
 /// An expression that is resolved against the columns of its input.

@@ -20,15 +20,20 @@ mod item;
 pub(crate) mod json;
 mod kernel;
 mod math;
+pub mod over;
 mod predicate;
 mod regexp;
 pub mod registry;
-mod signature;
+pub(crate) mod signature;
 mod string;
 #[cfg(test)]
 mod testing;
 mod url;
+pub(crate) mod vector;
 pub mod window;
+
+pub(crate) use aggregate::collect::normalize_floats;
+pub(crate) use aggregate::order_text;
 
 use crate::batch::BatchContext;
 use crate::error::Result;

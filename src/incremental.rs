@@ -16,6 +16,7 @@ mod blocking;
 mod cut;
 mod generate;
 mod join;
+mod over;
 mod run;
 mod stage;
 

@@ -7,6 +7,7 @@ pub mod builder;
 pub mod check;
 pub mod explain;
 pub mod optimize;
+pub mod over;
 
 use crate::error::Span;
 use crate::expr::Expr;
@@ -201,6 +202,13 @@ pub enum PlanNode {
         /// The rest of the condition, over left then right columns.
         residual: Option<Expr>,
     },
+    /// Appends a column for each window function to the columns of the input; for static inputs.
+    Window {
+        /// What rows come in.
+        input: Arc<LogicalPlan>,
+        /// The window functions.
+        calls: Vec<over::WindowCall>,
+    },
     /// All rows of all inputs, which have the same types.
     Union { inputs: Vec<Arc<LogicalPlan>> },
     /// Sorts by `keys`.
@@ -275,6 +283,7 @@ impl PlanNode {
             | PlanNode::Expand { input, .. }
             | PlanNode::Aggregate { input, .. }
             | PlanNode::Deduplicate { input, .. }
+            | PlanNode::Window { input, .. }
             | PlanNode::Sort { input, .. }
             | PlanNode::Limit { input, .. } => vec![input],
             PlanNode::Process(process) => vec![&mut process.input],
@@ -347,6 +356,9 @@ impl LogicalPlan {
                 .chain(residual)
                 .collect(),
             PlanNode::Process(process) => process.keys.iter().map(|key| &key.expr).collect(),
+            PlanNode::Window { calls, .. } => {
+                calls.iter().flat_map(|call| call.expressions()).collect()
+            }
             PlanNode::Sort { keys, .. } => keys.iter().map(|key| &key.expr).collect(),
         }
     }

@@ -8,9 +8,10 @@ use crate::analyze::call::{apply_named, coerced, in_order, with_expression};
 use crate::analyze::{Analyzer, Place};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstCall, AstKind, Expr};
-use crate::function::{AggregateFunction, registry};
+use crate::function::{AggregateFunction, order_text, registry};
 use crate::plan::AggregateExpr;
-use arrow::array::{BooleanArray, Int32Array, Int64Array};
+use arrow::array::{BooleanArray, Int32Array, Int64Array, StringArray, new_null_array};
+use arrow::compute::SortOptions;
 use arrow::datatypes::DataType;
 use std::sync::Arc;
 
@@ -22,6 +23,9 @@ pub(crate) const GROUPING_ID: usize = usize::MAX - 1;
 
 /// The aggregates that take `WITHIN GROUP (ORDER BY key [DESC])`.
 const ORDERED: &[&str] = &["percentile_cont", "percentile_disc", "mode"];
+
+/// The aggregates that take `WITHIN GROUP (ORDER BY …)` with any number of keys.
+const JOINED: &[&str] = &["listagg", "string_agg"];
 
 /// The aggregates of one `SELECT`, equal ones once.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +75,7 @@ pub(crate) struct GroupingSetKeys {
 
 /// Whether this is a call of an aggregate (and not of a window function).
 pub(crate) fn is_aggregate_call(call: &AstCall) -> bool {
-    !call.has_over
+    call.over.is_none()
         && (registry::aggregate(&call.name).is_some() && registry::scalar(&call.name).is_none()
             || matches!(call.name.as_str(), "grouping" | "grouping_id"))
 }
@@ -129,8 +133,8 @@ impl Analyzer<'_> {
         inner
     }
 
-    /// The arguments: `*` as 1, the key of `WITHIN GROUP` first, and at the end a true for its `DESC` and one for `IGNORE NULLS`.
-    fn aggregate_arguments(&mut self, call: &AstCall, usage: &str) -> Result<Vec<Expr>> {
+    /// The arguments: `*` as 1, what [`Self::within_group`] makes of `WITHIN GROUP`, and at the end a true for `IGNORE NULLS`.
+    pub(super) fn aggregate_arguments(&mut self, call: &AstCall, usage: &str) -> Result<Vec<Expr>> {
         if let [star] = &call.arguments[..]
             && matches!(&star.kind, AstKind::Star(qualifier) if qualifier.is_empty())
             && call.name == "count"
@@ -138,28 +142,70 @@ impl Analyzer<'_> {
         {
             return Ok(vec![Expr::literal(Arc::new(Int32Array::from(vec![1])))]);
         }
-        let mut resolved = vec![];
-        if !call.within_group.is_empty() && !ORDERED.contains(&call.name.as_str()) {
-            return Err(Error::unsupported(format!(
-                "WITHIN GROUP (ORDER BY ...) of `{}`",
-                call.name
-            )));
-        }
-        for (key, _) in &call.within_group {
-            resolved.push(self.resolve(key)?);
-        }
-        resolved.extend(self.resolve_all(&in_order(call, usage)?)?);
-        if call
-            .within_group
-            .iter()
-            .any(|(_, is_ascending)| !is_ascending)
-        {
-            resolved.push(Expr::literal(Arc::new(BooleanArray::from(vec![true]))));
-        }
+        let given = self.resolve_all(&in_order(call, usage)?)?;
+        let mut resolved = self.within_group(call, given)?;
         if call.ignores_nulls {
-            resolved.push(Expr::literal(Arc::new(BooleanArray::from(vec![true]))));
+            resolved.push(flag(true));
         }
         Ok(resolved)
+    }
+
+    /// The arguments together with what `WITHIN GROUP` says: of `mode`, `percentile_cont` and `percentile_disc` the key goes first and a
+    /// constant that tells descending keys last (for `mode` two: that there is an order, and which); of `listagg` the keys come after
+    /// value and delimiter, and then a text that tells their directions.
+    fn within_group(&mut self, call: &AstCall, given: Vec<Expr>) -> Result<Vec<Expr>> {
+        let keys = call
+            .within_group
+            .iter()
+            .map(|key| self.resolve(&key.expr))
+            .collect::<Result<Vec<_>>>()?;
+        let name = call.name.as_str();
+        match &call.within_group[..] {
+            [] => Ok(given),
+            [key] if ORDERED.contains(&name) => {
+                let mut resolved = keys;
+                resolved.extend(given);
+                if name == "mode" {
+                    if resolved.len() > 1 {
+                        return Err(wrong_order(name, "takes no arguments"));
+                    }
+                    resolved.extend([flag(true), flag(key.is_descending)]);
+                } else if key.is_descending {
+                    resolved.push(flag(true));
+                }
+                Ok(resolved)
+            }
+            items if JOINED.contains(&name) => {
+                let mut resolved = given;
+                if call.is_distinct
+                    && !keys
+                        .iter()
+                        .all(|key| resolved.first().is_some_and(|value| value.same_as(key)))
+                {
+                    return Err(Error::invalid(format!(
+                        "`{name}` with DISTINCT can be ordered by its own values only"
+                    ))
+                    .with_condition(
+                        "INVALID_WITHIN_GROUP_EXPRESSION.MISMATCH_WITH_DISTINCT_INPUT",
+                    ));
+                }
+                if resolved.len() == 1 {
+                    resolved.push(Expr::literal(new_null_array(&DataType::Null, 1)));
+                }
+                resolved.extend(keys);
+                let order = order_text(items.iter().map(|item| SortOptions {
+                    descending: item.is_descending,
+                    nulls_first: item.puts_nulls_first(),
+                }));
+                resolved.push(Expr::literal(Arc::new(StringArray::from(vec![order]))));
+                Ok(resolved)
+            }
+            _ if ORDERED.contains(&name) => Err(wrong_order(name, "takes one key")),
+            _ => Err(Error::invalid(format!(
+                "the function `{name}` does not support WITHIN GROUP (ORDER BY ...)"
+            ))
+            .with_condition("INVALID_WITHIN_GROUP_EXPRESSION.UNEXPECTED_WITHIN_GROUP")),
+        }
     }
 
     /// A condition that rows must meet.
@@ -273,6 +319,16 @@ impl Analyzer<'_> {
         };
         Error::invalid(message).with_condition(condition)
     }
+}
+
+/// A boolean constant.
+fn flag(value: bool) -> Expr {
+    Expr::literal(Arc::new(BooleanArray::from(vec![value])))
+}
+
+fn wrong_order(name: &str, what: &str) -> Error {
+    Error::invalid(format!("`{name}` WITHIN GROUP (ORDER BY ...) {what}"))
+        .with_condition("INVALID_WITHIN_GROUP_EXPRESSION.WRONG_NUM_ORDERINGS")
 }
 
 /// The column that stands for the grouping id.

@@ -32,8 +32,11 @@ pub(crate) fn is_generator(name: &str) -> bool {
 
 impl Analyzer<'_> {
     pub(super) fn resolve_call(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
-        if call.has_over {
-            return Err(self.refuse_over(ast));
+        if let Some(over) = &call.over {
+            if self.is_streaming {
+                return Err(self.refuse_over(ast, call));
+            }
+            return self.resolve_over(ast, call, over);
         }
         if let Some(resolved) = self.resolve_form(ast, call) {
             refuse_modifiers(call)?;
@@ -53,6 +56,9 @@ impl Analyzer<'_> {
         }
         if let Some(function) = registry::aggregate(&call.name) {
             return self.resolve_aggregate(&function, ast, call);
+        }
+        if let Some(function) = crate::function::over::find(&call.name) {
+            return Err(super::over::without_over(function));
         }
         if let Some(data_type) = type_of_name(&call.name)
             && let [input] = &call.arguments[..]
@@ -83,12 +89,13 @@ impl Analyzer<'_> {
         apply(function, resolved, || self.text(ast))
     }
 
-    /// What is said about `OVER`.
-    fn refuse_over(&self, ast: &Ast) -> Error {
-        let text = self.text(ast);
-        if !self.is_streaming {
-            return Error::unsupported(format!("the window function `{text}`"));
-        }
+    /// What is said about `OVER` on a stream.
+    fn refuse_over(&self, ast: &Ast, call: &AstCall) -> Error {
+        let function = AstCall {
+            over: None,
+            ..call.clone()
+        };
+        let text = self.text(&Ast::new(AstKind::Call(Box::new(function))).at(ast.span));
         let column = self.output_name.clone().unwrap_or_else(|| text.clone());
         Error::invalid(format!(
             "window function is not supported in {} (as column `{column}`) on streaming DataFrames/Datasets. Group by a time window, window(time, '10 seconds'), instead",
@@ -201,7 +208,7 @@ pub(super) fn with_expression(error: Error, text: &str) -> Error {
 }
 
 /// `UNRESOLVED_ROUTINE`, with the nearest known name.
-fn unresolved_routine(name: &str) -> Error {
+pub(super) fn unresolved_routine(name: &str) -> Error {
     let known = registry::scalar_functions()
         .map(|function| function.name)
         .chain(registry::aggregate_functions().map(|function| function.name()))

@@ -2,7 +2,7 @@
 //! refused by name, but nothing may be answered wrongly.
 
 use super::compare::conditions;
-use super::values::{from_batch, same};
+use super::values::{from_batch, interval_text, same};
 use crate::batch::{BatchContext, Timestamp};
 use crate::error::{Error, Result};
 use crate::incremental::{IncrementalPlan, IncrementalSettings};
@@ -93,6 +93,12 @@ impl Example {
         for batch in &batches {
             rows.extend(from_batch(batch)?);
         }
+        let types = plan.schema.columns.iter().map(|column| &column.data_type);
+        for row in &mut rows {
+            row.iter_mut()
+                .zip(types.clone())
+                .for_each(|(value, data_type)| widen(value, data_type));
+        }
         let schema = DataType::Struct(plan.schema.to_arrow().fields().clone());
         Ok((simple_string(&schema), rows))
     }
@@ -100,7 +106,7 @@ impl Example {
     fn compare(&self, schema: &str, mut rows: Vec<Vec<Value>>) -> ExampleOutcome {
         let wanted = self.rows.clone().unwrap_or_default();
         let actual = rows.clone();
-        let is_ordered = self.sql.to_uppercase().contains("ORDER BY");
+        let is_ordered = is_ordered(&self.sql);
         let are_same = wanted.len() == rows.len()
             && wanted.iter().enumerate().all(|(index, row)| {
                 let is_row = |candidate: &Vec<Value>| {
@@ -108,7 +114,7 @@ impl Example {
                         && candidate
                             .iter()
                             .zip(row)
-                            .all(|(left, right)| same(left, right))
+                            .all(|(left, right)| same_as_recorded(left, right))
                 };
                 if is_ordered {
                     return rows.get(index).is_some_and(is_row);
@@ -129,6 +135,92 @@ impl Example {
             _ => ExampleOutcome::Exact,
         }
     }
+}
+
+/// Whether the query orders its rows: an `ORDER BY` outside of all parentheses.
+fn is_ordered(sql: &str) -> bool {
+    let mut depth = 0_usize;
+    let outside: String = sql
+        .chars()
+        .filter(|c| {
+            match c {
+                '(' => depth += 1,
+                ')' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            depth == 0
+        })
+        .collect();
+    outside.to_uppercase().contains("ORDER BY")
+}
+
+/// The examples have floats as doubles of the same value, not as the shortest text that reads as the float.
+fn widen(value: &mut Value, data_type: &DataType) {
+    match (value, data_type) {
+        (Value::Number(number), DataType::Float32) => {
+            let narrow = number.to_string().parse::<f32>().ok();
+            let wide = narrow.and_then(|narrow| serde_json::Number::from_f64(f64::from(narrow)));
+            if let Some(wide) = wide {
+                *number = wide;
+            }
+        }
+        (Value::Array(items), DataType::List(element)) => items
+            .iter_mut()
+            .for_each(|item| widen(item, element.data_type())),
+        (Value::Object(values), DataType::Struct(fields)) => {
+            for field in fields {
+                if let Some(value) = values.get_mut(field.name()) {
+                    widen(value, field.data_type());
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// As [`same`]; a day-time interval inside of another value was recorded as `1 day, 2:00:03`.
+fn same_as_recorded(left: &Value, right: &Value) -> bool {
+    if same(left, right) {
+        return true;
+    }
+    match (left, right) {
+        (Value::Array(left), Value::Array(right)) => {
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .zip(right)
+                    .all(|(left, right)| same_as_recorded(left, right))
+        }
+        (Value::Object(left), Value::Object(right)) => {
+            let text = |value: &serde_json::Map<String, Value>| {
+                value.get("text").and_then(Value::as_str).map(str::to_owned)
+            };
+            let elapsed = |value: &serde_json::Map<String, Value>| {
+                text(value).and_then(|text| interval_of_elapsed(&text))
+            };
+            match (text(left), text(right)) {
+                (Some(a), Some(b)) => elapsed(left) == Some(b) || elapsed(right) == Some(a),
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+/// `1 day, 2:00:03.5` as the interval that Spark writes.
+fn interval_of_elapsed(text: &str) -> Option<String> {
+    let (days, time) = match text.split_once(", ") {
+        Some((days, time)) => (days.split(' ').next()?.parse::<i64>().ok()?, time),
+        None => (0, text),
+    };
+    let mut parts = time.split(':');
+    let (hours, minutes, seconds) = (parts.next()?, parts.next()?, parts.next()?);
+    let (hours, minutes): (i64, i64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let (seconds, fraction) = seconds.split_once('.').unwrap_or((seconds, ""));
+    let seconds: i64 = seconds.parse().ok()?;
+    let micros: i64 = format!("{fraction:0<6}").parse().ok()?;
+    let total = ((days * 24 + hours) * 60 + minutes) * 60 + seconds;
+    Some(interval_text(total * 1_000_000 + micros))
 }
 
 #[cfg(test)]

@@ -453,7 +453,7 @@ fn from_timestamp(micros: i64, has_zone: bool) -> String {
 }
 
 /// A day-time interval as Spark shows one with all its fields.
-fn interval_text(micros: i64) -> String {
+pub(super) fn interval_text(micros: i64) -> String {
     let sign = if micros < 0 { "-" } else { "" };
     let micros = micros.unsigned_abs();
     let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);

@@ -99,7 +99,8 @@ impl Ast {
                 .arguments
                 .iter()
                 .chain(call.filter.as_deref())
-                .chain(call.within_group.iter().map(|(key, _)| key))
+                .chain(call.within_group.iter().map(|key| &key.expr))
+                .chain(call.over.iter().flat_map(|over| over.expressions()))
                 .collect(),
             AstKind::Cast { input, .. }
             | AstKind::Field(input, _)
@@ -152,8 +153,12 @@ impl Ast {
                 within_group: call
                     .within_group
                     .iter()
-                    .map(|(key, is_ascending)| (key.map(change), *is_ascending))
+                    .map(|key| key.map(|expr| expr.map(change)))
                     .collect(),
+                over: call
+                    .over
+                    .as_ref()
+                    .map(|over| Box::new(over.map(&|ast: &Ast| ast.map(change)))),
                 ..(**call).clone()
             })),
             AstKind::Cast {

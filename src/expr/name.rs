@@ -7,9 +7,10 @@ mod literal;
 mod spelling;
 #[cfg(test)]
 mod tests;
+mod window;
 
 use crate::analyze::find_column;
-use crate::expr::{Ast, AstCall, AstKind};
+use crate::expr::{Ast, AstCall, AstKind, SortItem};
 use crate::plan::PlanSchema;
 use crate::types::sql_name;
 
@@ -84,16 +85,38 @@ fn call_sql(call: &AstCall, schema: &PlanSchema) -> String {
         .collect();
     let distinct = if call.is_distinct { "DISTINCT " } else { "" };
     let mut text = spelling::call(&call.name, distinct, &arguments);
-    if let [(key, is_ascending)] = &call.within_group[..] {
+    if matches!(call.name.as_str(), "listagg" | "string_agg") && !call.within_group.is_empty() {
+        text = spelling::call("listagg", distinct, &arguments);
+        let keys = sort_items(&call.within_group, schema);
+        text = format!("{text} WITHIN GROUP (ORDER BY {keys})");
+    } else if let [key] = &call.within_group[..] {
         // Spark's `mode` takes the greatest last, and says so.
-        let is_descending = *is_ascending == (call.name == "mode");
+        let is_descending = key.is_descending != (call.name == "mode");
         let order = if is_descending { " DESC" } else { "" };
-        text = format!("{text} WITHIN GROUP (ORDER BY {}{order})", key.sql(schema));
+        let key = key.expr.sql(schema);
+        text = format!("{text} WITHIN GROUP (ORDER BY {key}{order})");
     }
     if let Some(filter) = &call.filter {
         text = format!("{text} FILTER (WHERE {})", filter.sql(schema));
     }
-    text
+    match &call.over {
+        Some(over) => window::over(call, over, text, schema),
+        None => text,
+    }
+}
+
+/// The keys of an order.
+fn sort_items(items: &[SortItem], schema: &PlanSchema) -> String {
+    let items = items.iter().map(|item| {
+        let direction = if item.is_descending { "DESC" } else { "ASC" };
+        let nulls = if item.puts_nulls_first() {
+            "FIRST"
+        } else {
+            "LAST"
+        };
+        format!("{} {direction} NULLS {nulls}", item.expr.sql(schema))
+    });
+    items.collect::<Vec<_>>().join(", ")
 }
 
 /// Whether this is a plain column, not a field of one.

@@ -8,21 +8,35 @@
 //! folding the whole; a cleared group is as good as new; a group that saw nothing has a result (null, 0 or an empty
 //! array).
 
+mod approx_percentile;
 mod average;
-mod collect;
+mod bitmap;
+mod cardinality;
+pub(crate) mod collect;
 mod count;
+mod count_min;
 mod extreme;
 mod extreme_by;
+mod fold;
+mod frequency;
+mod histogram;
+mod java_random;
+mod joined;
 mod logical;
 mod moments;
 mod ordering;
 mod pairs;
 mod position;
+mod quantile_summary;
 mod rows;
 mod slots;
 mod sum;
 #[cfg(test)]
 mod tests;
+mod top_by;
+mod vectors;
+
+pub(crate) use joined::order_text;
 
 use crate::error::Result;
 use crate::expr::Expr;
@@ -88,8 +102,16 @@ pub(crate) fn functions() -> Vec<Arc<dyn AggregateFunction>> {
         collect::DEFINITIONS,
         moments::DEFINITIONS,
         pairs::DEFINITIONS,
+        cardinality::DEFINITIONS,
+        approx_percentile::DEFINITIONS,
+        histogram::DEFINITIONS,
+        count_min::DEFINITIONS,
+        bitmap::DEFINITIONS,
+        joined::DEFINITIONS,
+        vectors::DEFINITIONS,
     ]
     .into_iter()
+    .chain(frequency::DEFINITIONS.iter().copied())
     .flatten()
     .map(|definition| Arc::new(*definition) as Arc<dyn AggregateFunction>)
     .collect()
@@ -107,4 +129,6 @@ pub(crate) const ALIASES: &[(&str, &str)] = &[
     ("variance", "var_samp"),
     ("stddev", "stddev_samp"),
     ("std", "stddev_samp"),
+    ("percentile_approx", "approx_percentile"),
+    ("string_agg", "listagg"),
 ];

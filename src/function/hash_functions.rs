@@ -111,6 +111,25 @@ fn hashes() -> Vec<ScalarFunction> {
     ]
 }
 
+/// The XXH64 hash of each value with seed 42, as `xxhash64` of the one column; null hashes to 42.
+///
+/// # Errors
+///
+/// `Invalid` for types that are not hashed: maps.
+pub(crate) fn xxhash64_of(column: &ArrayRef) -> Result<Vec<i64>> {
+    fold::fold_column(column, &fold::Xxh64)
+}
+
+/// Spark's Murmur3 of bytes.
+pub(crate) fn murmur3_of_bytes(bytes: &[u8], seed: i32) -> i32 {
+    fold::Hasher::bytes(&murmur3::Murmur3, bytes, seed)
+}
+
+/// Murmur3 of a number of 32 bits.
+pub(crate) fn murmur3_of_int(value: i32, seed: i32) -> i32 {
+    fold::Hasher::int(&murmur3::Murmur3, value, seed)
+}
+
 fn digest(call: &Call<'_>, write: impl Fn(&[u8], &mut String)) -> Result<ArrayRef> {
     let bytes: Bytes<'_> = Column::of(call, 0)?;
     text_into(call.rows, |row, out| {

@@ -5,7 +5,8 @@
 
 use crate::function::{
     AggregateFunction, ScalarFunction, aggregate, arithmetic, assertion, bitwise, collection,
-    comparison, datetime, hash_functions, json, math, predicate, regexp, string, url, window,
+    comparison, datetime, hash_functions, json, math, predicate, regexp, string, url, vector,
+    window,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -64,6 +65,7 @@ const MODULES: &[Module] = &[
     Module::scalars(regexp::functions, regexp::ALIASES),
     Module::scalars(hash_functions::functions, hash_functions::ALIASES),
     Module::scalars(url::functions, &[]),
+    Module::scalars(vector::functions, &[]),
 ];
 
 /// The scalar function of this name or alias (without regard to case).

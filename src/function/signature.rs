@@ -4,12 +4,15 @@
 //! the argument will be cast to, by the rules of ANSI mode: numbers to numbers, anything atomic to `STRING`, dates and timestamps
 //! to each other, `STRING` to anything atomic, `NULL` to anything.
 
+use crate::batch::{BatchContext, Timestamp};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::function::Signature;
 use crate::types;
-use arrow::array::ArrayRef;
-use arrow::datatypes::DataType;
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use std::sync::Arc;
 
 /// What a function asks of one argument.
 #[derive(Debug, Clone, PartialEq)]
@@ -269,4 +272,101 @@ pub(crate) fn rule(
 ) -> Result<Signature> {
     let types = argument_types(name, arguments, wanted, required)?;
     Ok(null_if_any_is(arguments, types, returns))
+}
+
+/// The value of an argument that reads no column, computed; an array of one row.
+///
+/// # Errors
+///
+/// `Invalid` with `DATATYPE_MISMATCH.NON_FOLDABLE_INPUT`, if it reads a column; `Data`, if it fails.
+pub(crate) fn folded(name: &str, arguments: &[Expr], index: usize) -> Result<ArrayRef> {
+    let argument = argument(name, arguments, index)?;
+    if !argument.is_constant() {
+        return Err(Error::invalid(format!(
+            "argument {} of `{name}` must be a constant",
+            index + 1
+        ))
+        .with_condition("DATATYPE_MISMATCH.NON_FOLDABLE_INPUT")
+        .with_span(argument.span));
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(1));
+    let row = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)?;
+    let context = BatchContext::one_shot(Timestamp(0), "UTC");
+    argument.evaluate_array(&row, &context)
+}
+
+/// The value of a constant argument as this type, as [`folded`]; a null stays null.
+///
+/// # Errors
+///
+/// As [`folded`]; `Data`, if it cannot be cast.
+pub(crate) fn folded_as(
+    name: &str,
+    arguments: &[Expr],
+    index: usize,
+    data_type: &DataType,
+) -> Result<ArrayRef> {
+    let value = folded(name, arguments, index)?;
+    let context = BatchContext::one_shot(Timestamp(0), "UTC");
+    crate::cast::cast(&value, data_type, false, &context)
+}
+
+/// The value of a constant argument as a `DOUBLE`; `None` for null.
+///
+/// # Errors
+///
+/// As [`folded_as`].
+pub(crate) fn constant_double(name: &str, arguments: &[Expr], index: usize) -> Result<Option<f64>> {
+    let value = folded_as(name, arguments, index, &DataType::Float64)?;
+    let value = value.as_primitive::<Float64Type>();
+    Ok(value.is_valid(0).then(|| value.value(0)))
+}
+
+/// The value of a constant argument as a `BIGINT`; `None` for null.
+///
+/// # Errors
+///
+/// As [`folded_as`].
+pub(crate) fn constant_long(name: &str, arguments: &[Expr], index: usize) -> Result<Option<i64>> {
+    let value = folded_as(name, arguments, index, &DataType::Int64)?;
+    let value = value.as_primitive::<Int64Type>();
+    Ok(value.is_valid(0).then(|| value.value(0)))
+}
+
+/// The value of a constant argument as a `STRING`; `None` for null.
+///
+/// # Errors
+///
+/// As [`folded_as`].
+pub(crate) fn constant_text(
+    name: &str,
+    arguments: &[Expr],
+    index: usize,
+) -> Result<Option<String>> {
+    let value = folded_as(name, arguments, index, &DataType::Utf8)?;
+    let value = value.as_string::<i32>();
+    Ok(value.is_valid(0).then(|| value.value(0).to_owned()))
+}
+
+/// The value of a constant argument as a `BOOLEAN`; `None` for null.
+///
+/// # Errors
+///
+/// As [`folded_as`].
+pub(crate) fn constant_flag(name: &str, arguments: &[Expr], index: usize) -> Result<Option<bool>> {
+    let value = folded_as(name, arguments, index, &DataType::Boolean)?;
+    let value = value.as_boolean();
+    Ok(value.is_valid(0).then(|| value.value(0)))
+}
+
+/// An error for a constant outside of what the function takes: `VALUE_OUT_OF_RANGE`.
+pub(crate) fn out_of_range(name: &str, what: &str, range: &str) -> Error {
+    Error::invalid(format!("the {what} of `{name}` must be {range}"))
+        .with_condition("DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE")
+}
+
+/// An error for a constant that must not be null: `UNEXPECTED_NULL`.
+pub(crate) fn unexpected_null(name: &str, what: &str) -> Error {
+    Error::invalid(format!("the {what} of `{name}` must not be null"))
+        .with_condition("DATATYPE_MISMATCH.UNEXPECTED_NULL")
 }

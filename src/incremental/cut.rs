@@ -11,6 +11,7 @@ mod stream_join;
 use super::blocking::{AppendUnmatched, Limit, SetOperation, Sort};
 use super::generate::GenerateStage;
 use super::join::{HashJoin, JoinSpec};
+use super::over::Window;
 use super::stage::Stage;
 use super::{
     Block, EventTimeSeen, Flow, IncrementalPlan, IncrementalSettings, Origin, PlanInput,
@@ -22,6 +23,7 @@ use crate::expr::{Expr, ExprKind};
 use crate::operator::StatefulOperator;
 use crate::operator::aggregate::{Aggregate, EventTimeKey};
 use crate::operator::limit::AppendLimit;
+use crate::plan::over::WindowCall;
 use crate::plan::{Generator, JoinType, LogicalPlan, PlanNode, Relation};
 use crate::sink::OutputMode;
 use crate::source::SourceFactory;
@@ -145,6 +147,7 @@ impl Cut<'_> {
                 }
                 Ok(branches)
             }
+            PlanNode::Window { input, calls } => self.window(plan, input, calls, needed),
             PlanNode::Sort { input, keys } => {
                 let below = union(needed, &columns_of(keys.iter().map(|key| &key.expr)));
                 let mut keys = keys.clone();
@@ -229,6 +232,42 @@ impl Cut<'_> {
             }
         }
         Ok((candidate, None))
+    }
+
+    /// Window functions see whole partitions, so that they are a block; those that nobody needs are left out.
+    fn window(
+        &mut self,
+        plan: &LogicalPlan,
+        input: &LogicalPlan,
+        calls: &[WindowCall],
+        needed: &Columns,
+    ) -> Result<Vec<Branch>> {
+        let width = input.schema.columns.len();
+        let wanted: Vec<&WindowCall> = calls
+            .iter()
+            .enumerate()
+            .filter(|(number, _)| needed.contains(&(number + width)))
+            .map(|(_, call)| call)
+            .collect();
+        let kept: Columns = needed.range(..width).copied().collect();
+        let used = columns_of(wanted.iter().flat_map(|call| call.expressions()));
+        let below = union(&kept, &used);
+        let calls = wanted
+            .into_iter()
+            .map(|call| call.map(&mut |expr| Ok::<_, Error>(remap(expr, &below))))
+            .collect::<Result<Vec<_>>>()?;
+        let produced: Columns = below
+            .iter()
+            .copied()
+            .chain(needed.range(width..).copied())
+            .collect();
+        let window = Window {
+            calls,
+            input: picked_schema(input, &below),
+            output: picked_schema(plan, &produced),
+        };
+        let branch = self.block(&[(input, &below)], Block::Pure(Box::new(window)))?;
+        Ok(select(vec![branch], &produced, needed))
     }
 
     fn scan(

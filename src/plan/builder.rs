@@ -10,6 +10,7 @@ mod column;
 mod generate;
 mod group;
 mod join;
+mod over;
 mod process;
 mod select;
 mod set;
@@ -25,6 +26,7 @@ pub use join::{JoinCondition, join};
 pub(crate) use process::process;
 pub use select::{Select, select, select_block};
 pub use set::{distinct, drop_duplicates, except, intersect, union, union_by_name};
+pub(crate) use sort::check_orderable;
 pub use sort::{SortItem, limit, sort};
 pub use watermark::{EventTimeColumn, watermark};
 

@@ -356,6 +356,7 @@ fn is_stateful(plan: &LogicalPlan) -> bool {
         | PlanNode::Generate { .. }
         | PlanNode::Expand { .. }
         | PlanNode::Union { .. }
+        | PlanNode::Window { .. }
         | PlanNode::Sort { .. }
         | PlanNode::Limit { .. }
         | PlanNode::SetOperation { .. } => false,

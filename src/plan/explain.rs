@@ -101,6 +101,10 @@ fn line(plan: &LogicalPlan) -> String {
                 .collect();
             format!("Sort [{}]", keys.join(", "))
         }
+        PlanNode::Window { calls, .. } => {
+            let names: Vec<&str> = calls.iter().map(|call| call.name.as_str()).collect();
+            format!("Window [{}]", names.join(", "))
+        }
         PlanNode::Limit {
             input,
             rows,

@@ -85,6 +85,14 @@ fn push(plan: &Arc<LogicalPlan>, conditions: Vec<Expr>) -> Result<Arc<LogicalPla
                 .collect::<Result<_>>()?;
             Ok(with(plan, PlanNode::Union { inputs }))
         }
+        // A condition could take rows away that a window function sees.
+        PlanNode::Window { input, calls } => {
+            let node = PlanNode::Window {
+                input: push(input, Vec::new())?,
+                calls: calls.clone(),
+            };
+            Ok(filtered(with(plan, node), conditions))
+        }
         PlanNode::Sort { input, keys } => {
             let node = PlanNode::Sort {
                 input: push(input, conditions)?,

@@ -3,7 +3,7 @@
 //! The tree is Spark's own vocabulary and nothing else; what Spark or we do not support never gets in.
 
 use crate::error::Span;
-use crate::expr::Ast;
+use crate::expr::{Ast, Over};
 use crate::plan::JoinType;
 use crate::plan::builder::{Grouping, SortItem};
 use std::collections::BTreeMap;
@@ -106,6 +106,9 @@ pub(super) struct Select {
     pub(super) filter: Option<Ast>,
     pub(super) group_by: Option<Vec<Grouping>>,
     pub(super) having: Option<Ast>,
+    pub(super) qualify: Option<Ast>,
+    /// `WINDOW name AS (…)`.
+    pub(super) windows: Vec<(String, Over)>,
     pub(super) span: Span,
 }
 

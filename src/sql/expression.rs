@@ -5,6 +5,7 @@
 //! terms of others: `a <> b` is `NOT a = b`, `x IS TRUE` is `x <=> true`, `a || b` is `concat(a, b)`.
 
 mod call;
+mod over;
 mod predicate;
 mod primary;
 

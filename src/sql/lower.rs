@@ -108,6 +108,8 @@ impl<'a> Lowering<'a> {
             is_distinct: select.is_distinct,
             group_by: select.group_by.clone(),
             having: select.having.clone(),
+            qualify: select.qualify.clone(),
+            windows: select.windows.clone(),
             order_by: organization.order_by.clone(),
             limit: organization.limit.as_ref().map(row_count).transpose()?,
             offset: organization.offset.as_ref().map_or(Ok(0), row_count)?,

@@ -75,12 +75,10 @@ const NO_ALIAS: [&str; 61] = [
 ];
 
 /// Clauses of a query that we do not have, by the word they begin with.
-const UNSUPPORTED_CLAUSES: [(&str, &str); 7] = [
+const UNSUPPORTED_CLAUSES: [(&str, &str); 5] = [
     ("CLUSTER", "CLUSTER BY"),
     ("DISTRIBUTE", "DISTRIBUTE BY"),
     ("SORT", "SORT BY"),
-    ("WINDOW", "the WINDOW clause"),
-    ("QUALIFY", "QUALIFY"),
     ("FETCH", "FETCH"),
     ("MATCH_RECOGNIZE", "MATCH_RECOGNIZE"),
 ];
@@ -291,6 +289,8 @@ impl Parser<'_> {
         let filter = self.clause("WHERE")?;
         let group_by = self.group_by()?;
         let having = self.clause("HAVING")?;
+        let qualify = self.clause("QUALIFY")?;
+        let windows = self.window_clause()?;
         self.refuse_clauses()?;
         Ok(Select {
             is_distinct,
@@ -300,6 +300,8 @@ impl Parser<'_> {
             filter,
             group_by,
             having,
+            qualify,
+            windows,
             span: self.span_from(start),
         })
     }

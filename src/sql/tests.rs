@@ -77,9 +77,9 @@ fn show_call(call: &AstCall) -> String {
         if call.is_distinct { "distinct " } else { "" },
         arguments.join(", ")
     );
-    for (key, is_ascending) in &call.within_group {
-        let direction = if *is_ascending { "" } else { " desc" };
-        text.push_str(&format!(" within {}{direction}", show(key)));
+    for key in &call.within_group {
+        let direction = if key.is_descending { " desc" } else { "" };
+        text.push_str(&format!(" within {}{direction}", show(&key.expr)));
     }
     if let Some(filter) = &call.filter {
         text.push_str(&format!(" where {}", show(filter)));
@@ -89,7 +89,7 @@ fn show_call(call: &AstCall) -> String {
     } else {
         ""
     });
-    text.push_str(if call.has_over { " over" } else { "" });
+    text.push_str(if call.over.is_some() { " over" } else { "" });
     text
 }
 

@@ -1,12 +1,12 @@
-//! `collect_list` (`array_agg`) and `collect_set`: the values of a group that are not null, in the order of their arrival; a set
-//! keeps the first of equal ones. Floats in a set are equal as in grouping: NaN equals NaN, -0.0 becomes 0.0.
+//! `collect_list` (`array_agg`), `collect_set` and `collect_union`: the values of a group that are not null, in the order of their arrival; a
+//! set keeps the first of equal ones. Floats in a set are equal as in grouping: NaN equals NaN, -0.0 becomes 0.0.
 
 use super::Definition;
 use super::rows::{counted_rows, for_each_row, slot_of, value_of};
 use super::slots::Codec;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
-use crate::function::signature::{argument, count_arguments};
+use crate::function::signature::{Wanted, argument, argument_type, count_arguments};
 use crate::function::{Accumulator, Signature};
 use crate::types;
 use arrow::array::{
@@ -36,6 +36,25 @@ pub(super) const DEFINITIONS: &[Definition] = &[
         resolve: resolve_set,
         accumulator: |_, signature| accumulator(signature, true),
     },
+    Definition {
+        name: "collect_union",
+        usage: "collect_union(array)",
+        description: "An array of the distinct elements of all the arrays that are not null.",
+        example: "SELECT collect_union(v) FROM VALUES (array(1, 2)), (array(2, 3)) AS t(v)",
+        resolve: resolve_union,
+        accumulator: |_, signature| {
+            let Some(DataType::List(element)) = signature.arguments.first() else {
+                return Err(Error::internal(
+                    "`collect_union` folds one column of arrays",
+                ));
+            };
+            Ok(Box::new(CollectAccumulator {
+                element: element.data_type().clone(),
+                lists: lists_of(element.data_type(), true)?,
+                unites: true,
+            }))
+        },
+    },
 ];
 
 fn resolve_list(name: &'static str, arguments: &[Expr]) -> Result<Signature> {
@@ -59,6 +78,22 @@ fn resolve_set(name: &'static str, arguments: &[Expr]) -> Result<Signature> {
     }
 }
 
+fn resolve_union(name: &'static str, arguments: &[Expr]) -> Result<Signature> {
+    count_arguments(name, arguments, 1, 1)?;
+    let array = argument_type(name, arguments, 0, &[Wanted::Array])?;
+    match &array {
+        DataType::List(element) if types::is_hashable(element.data_type()) => Ok(Signature {
+            returns: array.clone(),
+            arguments: vec![array],
+            is_nullable: false,
+        }),
+        _ => Err(
+            Error::invalid(format!("`{name}` cannot compare maps for equality"))
+                .with_condition("DATATYPE_MISMATCH.UNSUPPORTED_INPUT_TYPE"),
+        ),
+    }
+}
+
 fn accumulator(signature: &Signature, is_distinct: bool) -> Result<Box<dyn Accumulator>> {
     let Some(element) = signature.arguments.first() else {
         return Err(Error::internal("`collect_list` folds one column"));
@@ -66,6 +101,7 @@ fn accumulator(signature: &Signature, is_distinct: bool) -> Result<Box<dyn Accum
     Ok(Box::new(CollectAccumulator {
         element: element.clone(),
         lists: lists_of(element, is_distinct)?,
+        unites: false,
     }))
 }
 
@@ -340,7 +376,7 @@ impl Lists for ByteSets {
 }
 
 /// The column with every float in it, however deep, in one form: 0.0 for -0.0, one NaN for all.
-pub(super) fn normalize_floats(column: &ArrayRef) -> ArrayRef {
+pub(crate) fn normalize_floats(column: &ArrayRef) -> ArrayRef {
     match column.data_type() {
         DataType::Float32 => Arc::new(
             column
@@ -391,6 +427,32 @@ pub(super) fn normalize_floats(column: &ArrayRef) -> ArrayRef {
 struct CollectAccumulator {
     element: DataType,
     lists: Box<dyn Lists>,
+    /// Whether it is the elements of its argument that are collected.
+    unites: bool,
+}
+
+impl CollectAccumulator {
+    /// Appends the elements that are not null of the counted arrays.
+    fn unite(
+        &mut self,
+        column: &ArrayRef,
+        groups: &[u32],
+        counted: Option<&NullBuffer>,
+    ) -> Result<()> {
+        let arrays = column.as_list::<i32>();
+        let mut result = Ok(());
+        for_each_row(groups, counted, |row, group| {
+            if result.is_ok() {
+                let elements = arrays.value(row);
+                let group = u32::try_from(group).unwrap_or(u32::MAX);
+                let nulls = elements.logical_nulls();
+                result = self
+                    .lists
+                    .append(&elements, &vec![group; elements.len()], nulls.as_ref());
+            }
+        });
+        result
+    }
 }
 
 impl Accumulator for CollectAccumulator {
@@ -412,6 +474,9 @@ impl Accumulator for CollectAccumulator {
             return Err(Error::internal("`collect_list` folds one column"));
         };
         let counted = counted_rows(arguments, filter);
+        if self.unites {
+            return self.unite(column, groups, counted.as_ref());
+        }
         self.lists.append(column, groups, counted.as_ref())
     }
 

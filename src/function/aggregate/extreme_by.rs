@@ -6,51 +6,81 @@ use super::extreme::ordered_type;
 use super::ordering::{Contest, Extremes, extremes_of};
 use super::rows::counted_rows;
 use super::slots::{Slots, Winners, slots_of};
+use super::top_by::TopBy;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
-use crate::function::signature::{argument, count_arguments};
+use crate::function::signature::{
+    Wanted, argument, argument_type, constant_long, count_arguments, out_of_range,
+};
 use crate::function::{Accumulator, Signature};
+use crate::types::list_of;
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::datatypes::DataType;
 
 pub(super) const DEFINITIONS: &[Definition] = &[
     Definition {
         name: "min_by",
-        usage: "min_by(expr, ordering)",
-        description: "The value of expr in the row with the least ordering.",
+        usage: "min_by(expr, ordering[, k])",
+        description: "The value of expr in the row with the least ordering; with k, an array of those of the k least.",
         example: "SELECT min_by(x, y) FROM VALUES ('a', 10), ('b', 50), ('c', 20) AS t(x, y)",
         resolve,
-        accumulator: |_, signature| accumulator(signature, Contest::LastLeast),
+        accumulator: |arguments, signature| {
+            accumulator("min_by", arguments, signature, Contest::LastLeast)
+        },
     },
     Definition {
         name: "max_by",
-        usage: "max_by(expr, ordering)",
-        description: "The value of expr in the row with the greatest ordering.",
+        usage: "max_by(expr, ordering[, k])",
+        description: "The value of expr in the row with the greatest ordering; with k, an array of those of the k greatest.",
         example: "SELECT max_by(x, y) FROM VALUES ('a', 10), ('b', 50), ('c', 20) AS t(x, y)",
         resolve,
-        accumulator: |_, signature| accumulator(signature, Contest::LastGreatest),
+        accumulator: |arguments, signature| {
+            accumulator("max_by", arguments, signature, Contest::LastGreatest)
+        },
     },
 ];
 
+/// The most values that can be asked for at once.
+const MAX_LIMIT: i64 = 100_000;
+
 fn resolve(name: &'static str, arguments: &[Expr]) -> Result<Signature> {
     count_arguments(name, arguments, 2, 3)?;
-    if arguments.len() == 3 {
-        return Err(Error::unsupported(format!(
-            "`{name}` with a number of values"
-        )));
-    }
     let value = argument(name, arguments, 0)?.data_type.clone();
+    let mut types = vec![value.clone(), ordered_type(name, arguments, 1)?];
+    let mut returns = value;
+    if arguments.len() == 3 {
+        types.push(argument_type(name, arguments, 2, &[Wanted::Integral])?);
+        limit(name, arguments)?;
+        returns = list_of(returns);
+    }
     Ok(Signature {
-        returns: value.clone(),
-        arguments: vec![value, ordered_type(name, arguments, 1)?],
+        returns,
+        arguments: types,
         is_nullable: true,
     })
 }
 
-fn accumulator(signature: &Signature, contest: Contest) -> Result<Box<dyn Accumulator>> {
-    let [value, ordering] = &signature.arguments[..] else {
+/// How many values are asked for.
+fn limit(name: &str, arguments: &[Expr]) -> Result<usize> {
+    constant_long(name, arguments, 2)?
+        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+        .and_then(|limit| usize::try_from(limit).ok())
+        .ok_or_else(|| out_of_range(name, "k", "from 1 to 100000"))
+}
+
+fn accumulator(
+    name: &str,
+    arguments: &[Expr],
+    signature: &Signature,
+    contest: Contest,
+) -> Result<Box<dyn Accumulator>> {
+    let [value, ordering, ..] = &signature.arguments[..] else {
         return Err(Error::internal("`min_by` and `max_by` fold two columns"));
     };
+    if arguments.len() == 3 {
+        let is_greatest = contest == Contest::LastGreatest;
+        return TopBy::boxed(value, ordering, (limit(name, arguments)?, is_greatest));
+    }
     Ok(Box::new(ExtremeByAccumulator {
         state_types: vec![value.clone(), ordering.clone()],
         orderings: extremes_of(ordering, contest)?,

@@ -104,6 +104,44 @@ fn cases() -> Vec<Case> {
         cases.push(Case::new(name, &[Int64, Utf8]));
         cases.push(Case::new(name, &[point.clone(), Float64]));
     }
+    let number = |value: i32| Arc::new(Int32Array::from(vec![value])) as ArrayRef;
+    let double = |value: f64| Arc::new(Float64Array::from(vec![value])) as ArrayRef;
+    for column in [Int64, Float64, Utf8, Boolean, point.clone()] {
+        cases.push(Case::new("approx_count_distinct", &[column]));
+    }
+    for name in ["percentile", "approx_percentile"] {
+        for column in [Int8, Float64, crate::types::day_time_interval()] {
+            cases.push(Case::new(name, &[column]).with(double(0.3)));
+        }
+    }
+    for name in ["percentile_cont", "percentile_disc"] {
+        let descending = || Arc::new(BooleanArray::from(vec![true]));
+        cases.push(Case::new(name, &[Int64]).with(double(0.3)));
+        cases.push(
+            Case::new(name, &[Int64])
+                .with(double(0.3))
+                .with(descending()),
+        );
+    }
+    cases.push(Case::new("median", &[Int64]));
+    for column in [Int32, Int64, Float64, Utf8] {
+        cases.push(Case::new("mode", &[column]));
+    }
+    for name in ["min_by", "max_by"] {
+        cases.push(Case::new(name, &[Int64, Float64]).with(number(3)));
+    }
+    // More bins than there are different numbers, so that none are merged.
+    cases.push(Case::new("histogram_numeric", &[Int64]).with(number(40)));
+    for column in [Int64, Utf8] {
+        let sketch = Case::new("count_min_sketch", &[column]);
+        cases.push(sketch.with(double(0.5)).with(double(0.9)).with(number(7)));
+    }
+    for name in ["bitmap_or_agg", "bitmap_and_agg"] {
+        cases.push(Case::new(name, &[DataType::Binary]));
+    }
+    let comma = || Arc::new(StringArray::from(vec![", "]));
+    cases.push(Case::new("listagg", &[Utf8]));
+    cases.push(Case::new("listagg", &[Int64]).with(comma()));
     for name in ["bit_and", "bit_or", "bit_xor"] {
         cases.push(Case::new(name, &[Int8]));
         cases.push(Case::new(name, &[Int64]));
@@ -139,11 +177,21 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn every_aggregate_is_among_the_cases() {
-    // `corr` fails on groups without spread, so that it has a test of its own.
+    // `corr` fails on groups without spread, others on negative numbers or take arrays: they have tests of their own.
+    let others = [
+        "corr",
+        "bitmap_construct_agg",
+        "collect_union",
+        "vector_sum",
+        "vector_avg",
+    ];
     let covered: Vec<&str> = cases().iter().map(|case| case.name).collect();
     for function in functions() {
         let name = function.name();
-        assert!(name == "corr" || covered.contains(&name), "`{name}`");
+        assert!(
+            others.contains(&name) || covered.contains(&name),
+            "`{name}`"
+        );
     }
 }
 
@@ -409,6 +457,107 @@ fn pairs_agree_with_spark() {
 fn a_correlation_without_spread_divides_by_zero() {
     let error = result_of("corr", &[doubles(&[1.0, 1.0]), doubles(&[1.0, 2.0])]).unwrap_err();
     assert_eq!(error.condition(), Some("DIVIDE_BY_ZERO"));
+}
+
+#[test]
+fn joined_values_come_in_the_order_that_was_asked_for_whatever_the_order_of_the_parts() {
+    let values: ArrayRef = Arc::new(StringArray::from(vec![
+        Some("b"),
+        None,
+        Some("a"),
+        Some("c"),
+        Some("d"),
+    ]));
+    let keys: ArrayRef = Arc::new(Int64Array::from(vec![
+        Some(1),
+        Some(9),
+        Some(2),
+        None,
+        Some(1),
+    ]));
+    let constant = |text: &str| {
+        let literal: ArrayRef = Arc::new(StringArray::from(vec![text; 5]));
+        (Expr::literal(literal.slice(0, 1)), literal)
+    };
+    let ((delimiter, delimiters), (order, orders)) = (constant("-"), constant("df"));
+    let function = registry::aggregate("string_agg").unwrap();
+    let value = Expr::column(0, DataType::Utf8, true);
+    let key = Expr::column(1, DataType::Int64, true);
+    let arguments = [value, delimiter, key, order];
+    let signature = function.resolve(&arguments).unwrap();
+    let fresh = || {
+        let mut accumulator = function.accumulator(&arguments, &signature).unwrap();
+        accumulator.resize(1);
+        accumulator
+    };
+    let columns = [values, delimiters, keys, orders];
+    let part = |start: usize, length: usize| {
+        let columns: Vec<ArrayRef> = columns.iter().map(|c| c.slice(start, length)).collect();
+        let mut part = fresh();
+        part.update(&columns, &vec![0; length], None).unwrap();
+        part.state(&[0]).unwrap()
+    };
+    let expected: ArrayRef = Arc::new(StringArray::from(vec!["c-a-b-d"]));
+    for parts in [vec![(0, 5)], vec![(0, 2), (2, 3)]] {
+        let mut merged = fresh();
+        for (start, length) in parts {
+            merged.merge(&part(start, length), &[0]).unwrap();
+        }
+        assert_eq!(&merged.finish(&[0]).unwrap(), &expected);
+    }
+}
+
+#[test]
+fn a_union_of_arrays_has_each_element_once_and_no_nulls() {
+    use arrow::array::ListArray;
+    use arrow::datatypes::Int64Type;
+    let arrays = |rows: Vec<Option<Vec<Option<i64>>>>| -> ArrayRef {
+        Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(rows))
+    };
+    let column = arrays(vec![
+        Some(vec![Some(1), None]),
+        None,
+        Some(vec![None, Some(3), Some(1)]),
+    ]);
+    let result = result_of("collect_union", &[column]).unwrap();
+    assert_eq!(&result, &arrays(vec![Some(vec![Some(1), Some(3)])]));
+}
+
+#[test]
+fn a_bitmap_has_the_bits_of_its_positions_and_no_room_for_others() {
+    let positions: ArrayRef = Arc::new(Int64Array::from(vec![Some(0), None, Some(9)]));
+    let bitmap = result_of("bitmap_construct_agg", &[positions]).unwrap();
+    let bitmap = bitmap.as_binary::<i32>().value(0).to_vec();
+    assert_eq!((bitmap.len(), &bitmap[..3]), (4096, &[1, 2, 0][..]));
+    for position in [-1, 32_768] {
+        let column: ArrayRef = Arc::new(Int64Array::from(vec![position]));
+        let error = result_of("bitmap_construct_agg", &[column]).unwrap_err();
+        assert_eq!(error.condition(), Some("INVALID_BITMAP_POSITION"));
+    }
+}
+
+#[test]
+fn a_percentile_may_count_rows_several_times_but_not_less_than_not_at_all() {
+    let values: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+    let result = |frequencies: Vec<i64>| {
+        let constant = Expr::literal(doubles(&[0.5]));
+        let column = |index| Expr::column(index, DataType::Int64, true);
+        let arguments = [column(0), constant, column(1)];
+        let function = registry::aggregate("percentile").unwrap();
+        let signature = function.resolve(&arguments).unwrap();
+        let mut accumulator = function.accumulator(&arguments, &signature).unwrap();
+        accumulator.resize(1);
+        let frequencies: ArrayRef = Arc::new(Int64Array::from(frequencies));
+        let columns = [values.clone(), doubles(&[0.5; 3]), frequencies];
+        accumulator.update(&columns, &[0; 3], None)?;
+        accumulator.finish(&[0])
+    };
+    assert_eq!(&result(vec![2, 0, 5]).unwrap(), &doubles(&[3.0]));
+    let error = result(vec![2, -1, 5]).unwrap_err();
+    assert_eq!(
+        error.condition(),
+        Some("NEGATIVE_VALUES_IN_FREQUENCY_EXPRESSION")
+    );
 }
 
 #[test]

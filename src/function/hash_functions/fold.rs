@@ -55,6 +55,13 @@ pub(super) fn fold<H: Hasher>(call: &Call<'_>, hasher: &H) -> Result<Vec<H::Hash
     Ok(hashes)
 }
 
+/// The hash of each value of one column.
+pub(super) fn fold_column<H: Hasher>(column: &ArrayRef, hasher: &H) -> Result<Vec<H::Hash>> {
+    let mut hashes = vec![H::SEED; column.len()];
+    fold_values(hasher, column, (0..column.len()).zip(hashes.iter_mut()))?;
+    Ok(hashes)
+}
+
 /// Folds values into hashes: each pair is the index of a value and the hash it goes into.
 fn fold_values<'h, H: Hasher>(
     hasher: &H,

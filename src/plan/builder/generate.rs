@@ -66,7 +66,7 @@ impl Made {
         let AstKind::Call(call) = &inner.kind else {
             return Ok(None);
         };
-        if !is_generator(&call.name) || call.has_over {
+        if !is_generator(&call.name) || call.over.is_some() {
             return Ok(None);
         }
         let aliases: &[String] = match &ast.kind {

@@ -10,17 +10,22 @@ mod rewrite;
 mod sets;
 
 use crate::analyze::column::StarOr;
-use crate::analyze::{Analyzer, GroupingSetKeys, Place, WindowSpec, is_aggregate_call};
+use crate::analyze::{
+    AggregateList, Analyzer, GroupingSetKeys, Place, WindowList, WindowSpec, is_aggregate_call,
+};
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstKind, Expr};
+use crate::plan::builder::over::Windowed;
 use crate::plan::builder::select::{
     Item, Level, OrderKey, Resolved, Select, SortScope, resolve_items,
 };
 use crate::plan::builder::sort::{SortItem, expand_all, ordinal};
 use crate::plan::builder::{Output, column, filtered, node};
+use crate::plan::over::WindowCall;
 use crate::plan::{AggregateExpr, Column, LogicalPlan, NamedExpr, PlanNode, SessionKey};
 use crate::types::{is_hashable, sql_name};
 use rewrite::Rewrite;
+pub(super) use rewrite::{below, exprs as list_exprs};
 use std::sync::Arc;
 
 /// An item of a `GROUP BY`.
@@ -90,9 +95,10 @@ pub(super) fn resolve(level: &Level, items: &[StarOr], select: &Select) -> Resul
     let mut analyzer = level
         .analyzer(Place::Projection)
         .with_grouping_sets(grouping_sets.clone())
-        .with_aggregates(crate::analyze::AggregateList::default());
+        .with_aggregates(AggregateList::default())
+        .with_windows(WindowList::default());
     let resolved = resolve_items(&mut analyzer, items)?;
-    let aggregates = analyzer.into_aggregates();
+    let (aggregates, windows) = analyzer.into_lists();
 
     let scope = SortScope::new(&resolved, &level.input.schema, select.is_distinct);
     let having_scope = SortScope::before_generators(&resolved, &level.input.schema);
@@ -103,14 +109,31 @@ pub(super) fn resolve(level: &Level, items: &[StarOr], select: &Select) -> Resul
         Some(having) => Some(analyzer.resolve_condition(having)?),
         None => None,
     };
-    let mut analyzer = scope
+    let of_list = windows.calls.len();
+    let mut analyzer = having_scope
         .analyzer_with(level, analyzer.into_aggregates())
+        .with_grouping_sets(shifted(grouping_sets.as_ref(), having_scope.outputs))
+        .with_windows(windows);
+    let qualify = match &select.qualify {
+        Some(qualify) => Some(analyzer.resolve_condition(qualify)?),
+        None => None,
+    };
+    let (aggregates, windows) = analyzer.into_lists();
+    let mut analyzer = scope
+        .analyzer_with(level, aggregates)
         .with_grouping_sets(shifted(grouping_sets.as_ref(), scope.outputs));
     let order_by = resolve_order(&mut analyzer, &scope, &select.order_by)?;
     let aggregates = analyzer.into_aggregates().entries;
 
     let group = Group::new(level, keys, aggregates, select.operator_name.clone());
-    group.finish(resolved, having, order_by, having_scope.outputs)
+    let above = Above {
+        having,
+        windows: windows.calls,
+        of_list,
+        qualify,
+        outputs: having_scope.outputs,
+    };
+    group.finish(resolved, above, order_by)
 }
 
 /// The keys of `grouping()`, as an analyzer sees them whose first columns are those of the list.
@@ -270,6 +293,18 @@ impl KeyResolver<'_> {
     }
 }
 
+/// What comes between an aggregation and its list. Expressions are over the columns of the list, then the input of the
+/// aggregation; those of the first `of_list` windows over the input alone.
+#[derive(Debug)]
+struct Above {
+    having: Option<Expr>,
+    windows: Vec<WindowCall>,
+    of_list: usize,
+    qualify: Option<Expr>,
+    /// How many columns the list has.
+    outputs: usize,
+}
+
 /// An aggregation that is being made.
 #[derive(Debug)]
 struct Group {
@@ -340,13 +375,8 @@ impl Group {
     }
 
     /// The list over the aggregation.
-    fn finish(
-        self,
-        items: Vec<Item>,
-        having: Option<Expr>,
-        order_by: Vec<OrderKey>,
-        outputs: usize,
-    ) -> Result<Resolved> {
+    fn finish(self, items: Vec<Item>, over: Above, order_by: Vec<OrderKey>) -> Result<Resolved> {
+        let outputs = over.outputs;
         let before = self.input.schema.columns.clone();
         let key_columns = self.key_columns.clone();
         let written = self.written.clone();
@@ -363,14 +393,27 @@ impl Group {
         let items = rewrite.items(items, &plan.schema)?;
         let above = Rewrite { outputs, ..rewrite };
         let mut input = plan;
-        if let Some(having) = having {
-            let over_both = above.expr(&having)?;
-            let columns: Vec<Expr> = items.iter().flat_map(rewrite::exprs).collect();
-            let predicate = over_both.substitute(input.schema.columns.len(), &|column, index| {
-                rewrite::below(column, index, &columns, outputs)
-            });
-            input = filtered(&input, predicate);
+        let columns: Vec<Expr> = items.iter().flat_map(list_exprs).collect();
+        let width = input.schema.columns.len();
+        let below_list = |expr: &Expr| -> Result<Expr> {
+            Ok(above.expr(expr)?.substitute(width, &|column, index| {
+                below(column, index, &columns, outputs)
+            }))
+        };
+        if let Some(having) = &over.having {
+            input = filtered(&input, below_list(having)?);
         }
+        let calls = over.windows.iter().enumerate().map(|(number, call)| {
+            if number < over.of_list {
+                call.map(&mut |expr| rewrite.expr(expr))
+            } else {
+                call.map(&mut |expr| below_list(expr))
+            }
+        });
+        let windowed = Windowed {
+            calls: calls.collect::<Result<_>>()?,
+            qualify: over.qualify.as_ref().map(below_list).transpose()?,
+        };
         let order_by = order_by
             .into_iter()
             .map(|key| {
@@ -384,6 +427,7 @@ impl Group {
             input,
             items,
             order_by,
+            windowed,
         })
     }
 

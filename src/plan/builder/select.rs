@@ -6,11 +6,12 @@
 //! needs of the latter is carried as hidden columns up to the sort.
 
 use crate::analyze::column::{StarOr, expand_stars};
-use crate::analyze::{AggregateList, Analyzer, Place, WindowSpec, is_aggregate_call};
+use crate::analyze::{AggregateList, Analyzer, Place, WindowList, WindowSpec, is_aggregate_call};
 use crate::error::{Error, Result};
-use crate::expr::{Ast, AstKind, Expr, ExprKind};
+use crate::expr::{Ast, AstKind, Expr, ExprKind, Over};
 use crate::plan::builder::generate::Made;
 use crate::plan::builder::group::{self, Grouping};
+use crate::plan::builder::over::{self, Windowed};
 use crate::plan::builder::sort::{SortItem, check_orderable, expand_all, limit, ordinal, sorted};
 use crate::plan::builder::{Output, project, set, window};
 use crate::plan::{Column, LogicalPlan, PlanSchema, SortKey};
@@ -27,6 +28,10 @@ pub struct Select {
     pub group_by: Option<Vec<Grouping>>,
     /// `HAVING`.
     pub having: Option<Ast>,
+    /// `QUALIFY`: which rows stay, by what window functions say of them.
+    pub qualify: Option<Ast>,
+    /// `WINDOW name AS (…)`.
+    pub windows: Vec<(String, Over)>,
     /// `ORDER BY`.
     pub order_by: Vec<SortItem>,
     /// `LIMIT`.
@@ -58,8 +63,9 @@ pub fn select(input: &Arc<LogicalPlan>, items: &[Ast]) -> Result<Arc<LogicalPlan
 ///
 /// `Invalid`, with Spark's condition and the place in the text.
 pub fn select_block(input: &Arc<LogicalPlan>, select: &Select) -> Result<Arc<LogicalPlan>> {
+    let select = over::with_windows_named(select)?;
     let items = expand_stars(&select.items, &input.schema)?;
-    select_items(input, &items, select)
+    select_items(input, &items, &select)
 }
 
 /// A `SELECT` block whose list has no stars; `select.items` does not count.
@@ -92,7 +98,7 @@ pub(super) fn select_items(
     } else {
         resolve_plain(&level, items, select)?
     };
-    finish(resolved, select)
+    finish(over::apply(resolved)?, select)
 }
 
 impl Select {
@@ -105,6 +111,7 @@ impl Select {
             .flat_map(Grouping::expressions);
         grouping
             .chain(&self.having)
+            .chain(&self.qualify)
             .chain(self.order_by.iter().map(|item| &item.expr))
     }
 }
@@ -138,6 +145,8 @@ pub(super) struct Resolved {
     pub(super) items: Vec<Item>,
     /// The keys of `ORDER BY`, one per item of it.
     pub(super) order_by: Vec<OrderKey>,
+    /// Window functions of the list, which stand in it as columns that are not there yet.
+    pub(super) windowed: Windowed,
 }
 
 /// An item of a list.
@@ -213,14 +222,18 @@ fn output_of(expr: Expr, ast: &Ast, name: &str, schema: &PlanSchema) -> Output {
 
 /// A list without aggregates.
 fn resolve_plain(level: &Level, items: &[StarOr], select: &Select) -> Result<Resolved> {
-    let mut analyzer = level.analyzer(Place::Projection);
+    let mut analyzer = level
+        .analyzer(Place::Projection)
+        .with_windows(WindowList::default());
     let resolved = resolve_items(&mut analyzer, items)?;
-    let over = SortScope::new(&resolved, &level.input.schema, select.is_distinct);
+    let (_, windows) = analyzer.into_lists();
+    let windowed = qualified(level, &resolved, windows, select)?;
+    let scope = SortScope::new(&resolved, &level.input.schema, select.is_distinct);
     let mut order_by = vec![];
-    for item in expand_all(&select.order_by, over.outputs) {
-        let expr = match over.ordinal(&item)? {
+    for item in expand_all(&select.order_by, scope.outputs) {
+        let expr = match scope.ordinal(&item)? {
             Some(expr) => expr,
-            None => over.analyzer(level).resolve(&item.expr)?,
+            None => scope.analyzer(level).resolve(&item.expr)?,
         };
         order_by.push(OrderKey { expr, item });
     }
@@ -228,6 +241,42 @@ fn resolve_plain(level: &Level, items: &[StarOr], select: &Select) -> Result<Res
         input: Arc::clone(&level.input),
         items: resolved,
         order_by,
+        windowed,
+    })
+}
+
+/// The window functions of a list without aggregates, and `QUALIFY` over its input.
+fn qualified(
+    level: &Level,
+    items: &[Item],
+    windows: WindowList,
+    select: &Select,
+) -> Result<Windowed> {
+    let Some(qualify) = &select.qualify else {
+        return Ok(Windowed {
+            calls: windows.calls,
+            qualify: None,
+        });
+    };
+    let of_list = windows.calls.len();
+    let scope = SortScope::before_generators(items, &level.input.schema);
+    let mut analyzer = scope.analyzer(level).with_windows(windows);
+    let predicate = analyzer.resolve_condition(qualify)?;
+    let (_, windows) = analyzer.into_lists();
+    let columns: Vec<Expr> = items.iter().flat_map(group::list_exprs).collect();
+    let width = level.input.schema.columns.len();
+    let below = |expr: &Expr| {
+        expr.substitute(width, &|column, index| {
+            group::below(column, index, &columns, scope.outputs)
+        })
+    };
+    let mut calls = windows.calls;
+    for call in calls.iter_mut().skip(of_list) {
+        *call = call.map(&mut |expr| Ok::<_, Error>(below(expr)))?;
+    }
+    Ok(Windowed {
+        calls,
+        qualify: Some(below(&predicate)),
     })
 }
 
@@ -319,6 +368,7 @@ fn finish(resolved: Resolved, select: &Select) -> Result<Arc<LogicalPlan>> {
         input,
         items,
         order_by,
+        windowed: _,
     } = resolved;
     let (input, mut outputs) = with_generator(&input, items)?;
     let visible = outputs.len();

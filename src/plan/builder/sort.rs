@@ -2,6 +2,7 @@
 
 use crate::analyze::{Analyzer, Place, literal_value, mismatch};
 use crate::error::{Error, Result};
+pub use crate::expr::SortItem;
 use crate::expr::{Ast, AstKind, Expr};
 use crate::plan::builder::node;
 use crate::plan::{LogicalPlan, PlanNode, SortKey};
@@ -10,24 +11,13 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::Int32Type;
 use std::sync::Arc;
 
-/// An item of an `ORDER BY`.
-#[derive(Debug, Clone)]
-pub struct SortItem {
-    /// What to sort by. A constant number is a position in the `SELECT` list, from 1.
-    pub expr: Ast,
-    /// `DESC`.
-    pub is_descending: bool,
-    /// `NULLS FIRST` or `NULLS LAST`; missing, nulls come first if ascending and last if descending.
-    pub nulls_first: Option<bool>,
-}
-
 impl SortItem {
     /// The key, given what its expression resolved to.
-    pub(super) fn key(&self, expr: Expr) -> SortKey {
+    pub(crate) fn key(&self, expr: Expr) -> SortKey {
         SortKey {
             expr,
             is_descending: self.is_descending,
-            nulls_first: self.nulls_first.unwrap_or(!self.is_descending),
+            nulls_first: self.puts_nulls_first(),
         }
     }
 }
@@ -105,7 +95,7 @@ pub(super) fn ordinal(ast: &Ast, count: usize, clause: &str) -> Result<Option<us
 }
 
 /// Refuses what has no order.
-pub(super) fn check_orderable(expr: &Expr, text: &str) -> Result<()> {
+pub(crate) fn check_orderable(expr: &Expr, text: &str) -> Result<()> {
     if is_orderable(&expr.data_type) {
         return Ok(());
     }

@@ -123,12 +123,8 @@ impl Parser<'_> {
         if self.eat_all(&["WITHIN", "GROUP"]) {
             self.expect_symbol("(")?;
             self.expect_all(&["ORDER", "BY"])?;
-            let keys = self.comma_separated(Parser::sort_item)?;
+            called.within_group = self.comma_separated(Parser::sort_item)?;
             self.expect_symbol(")")?;
-            called.within_group = keys
-                .into_iter()
-                .map(|key| (key.expr, !key.is_descending))
-                .collect();
         }
         if self.is_keyword("FILTER") && self.is_symbol_at(1, "(") {
             self.skip(2);
@@ -138,13 +134,8 @@ impl Parser<'_> {
         }
         self.null_treatment(called);
         if self.is_keyword("OVER") {
-            called.has_over = true;
             self.skip(1);
-            if self.is_symbol("(") {
-                self.skip_parentheses()?;
-            } else {
-                self.identifier("a window")?;
-            }
+            called.over = Some(Box::new(self.window_reference()?));
         }
         Ok(())
     }

@@ -258,12 +258,6 @@ fn errors_point_at_what_was_found() {
 
 #[test]
 fn what_streams_do_not_have_is_refused_by_name() {
-    assert_snapshot!(refused("SELECT a FROM t QUALIFY rank() OVER (ORDER BY a) = 1"), @"
-        QUALIFY is not supported; line 1 column 17
-          |
-        1 | SELECT a FROM t QUALIFY rank() OVER (ORDER BY a) = 1
-          |                 ^^^^^^^
-    ");
     assert_snapshot!(refused("SELECT * FROM t MATCH_RECOGNIZE (PATTERN (a))"), @"
         MATCH_RECOGNIZE is not supported; line 1 column 17
           |

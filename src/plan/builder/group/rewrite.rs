@@ -1,6 +1,7 @@
 //! Turning what was resolved over the input of an aggregation into expressions over its output.
 
 use crate::analyze::aggregate::{AGGREGATES, GROUPING_ID};
+use crate::analyze::over::WINDOWS;
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::plan::builder::Output;
@@ -93,6 +94,9 @@ impl Rewrite<'_> {
         {
             return Ok(self.key(key, expr));
         }
+        if index >= WINDOWS {
+            return Ok(expr.clone());
+        }
         if index >= AGGREGATES {
             return Ok(at(index - AGGREGATES + self.keys.len() + self.outputs));
         }
@@ -134,7 +138,7 @@ impl Rewrite<'_> {
 }
 
 /// The expressions of an item, as columns of the list; a generator's columns cannot be used before it has run.
-pub(super) fn exprs(item: &Item) -> Vec<Expr> {
+pub(in crate::plan::builder) fn exprs(item: &Item) -> Vec<Expr> {
     match item {
         Item::Column(output) => vec![output.expr.clone()],
         Item::Generator(made) => made
@@ -146,7 +150,15 @@ pub(super) fn exprs(item: &Item) -> Vec<Expr> {
 }
 
 /// Column `index` of the list and the output, over the output alone.
-pub(super) fn below(column: &Expr, index: usize, list: &[Expr], outputs: usize) -> Expr {
+pub(in crate::plan::builder) fn below(
+    column: &Expr,
+    index: usize,
+    list: &[Expr],
+    outputs: usize,
+) -> Expr {
+    if index >= WINDOWS {
+        return column.clone();
+    }
     match list.get(index).filter(|_| index < outputs) {
         Some(expr) => expr.clone(),
         None => Expr {

@@ -206,7 +206,7 @@ fn stack_fills_its_last_row_with_nulls() {
 fn a_window_function_is_refused_with_the_column_it_makes() {
     let over = Ast::new(AstKind::Call(Box::new(AstCall {
         name: "row_number".to_owned(),
-        has_over: true,
+        over: Some(Box::default()),
         ..AstCall::default()
     })));
     let error = select(&events(), &[n("k"), over.alias("r")]).unwrap_err();
