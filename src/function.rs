@@ -25,6 +25,7 @@ mod predicate;
 mod regexp;
 pub mod registry;
 pub(crate) mod signature;
+mod sketch;
 mod string;
 #[cfg(test)]
 mod testing;

@@ -307,6 +307,7 @@ impl LogicalPlan {
             | PlanNode::Expand { input, .. }
             | PlanNode::Aggregate { input, .. }
             | PlanNode::Deduplicate { input, .. }
+            | PlanNode::Window { input, .. }
             | PlanNode::Sort { input, .. }
             | PlanNode::Limit { input, .. } => vec![input],
             PlanNode::Process(process) => vec![&process.input],

@@ -4,7 +4,7 @@
 //! its input and puts their numbers there. Arguments and keys of a window function may hold aggregates, which belong to the aggregation
 //! below; they may not hold window functions.
 
-use crate::analyze::call::{coerced, in_order, with_expression};
+use crate::analyze::call::{apply_named, coerced, in_order, with_expression};
 use crate::analyze::{Analyzer, Place, cast_to, mismatch};
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstCall, Expr, Frame, FrameBound, FrameUnit, Over};
@@ -331,7 +331,7 @@ impl Analyzer<'_> {
         } else {
             "-"
         };
-        let at = self.apply_named(operator, vec![key.expr.clone(), offset], || {
+        let at = apply_named(operator, vec![key.expr.clone(), offset], || {
             format!("RANGE {operator}")
         })?;
         Ok(Bound::Offset(cast_to(at, &key.expr.data_type)))

@@ -17,7 +17,7 @@ mod count;
 mod count_min;
 mod extreme;
 mod extreme_by;
-mod fold;
+pub(in crate::function) mod fold;
 mod frequency;
 mod histogram;
 mod java_random;
@@ -44,19 +44,20 @@ use crate::function::{Accumulator, AggregateFunction, Signature};
 use std::sync::Arc;
 
 /// Makes an accumulator for resolved arguments and their signature.
-type AccumulatorFn = fn(&[Expr], &Signature) -> Result<Box<dyn Accumulator>>;
+pub(in crate::function) type AccumulatorFn =
+    fn(&[Expr], &Signature) -> Result<Box<dyn Accumulator>>;
 
 /// An aggregate as data: what it is called, which arguments it takes, how it accumulates.
 #[derive(Debug, Clone, Copy)]
-struct Definition {
-    name: &'static str,
-    usage: &'static str,
-    description: &'static str,
-    example: &'static str,
+pub(in crate::function) struct Definition {
+    pub(in crate::function) name: &'static str,
+    pub(in crate::function) usage: &'static str,
+    pub(in crate::function) description: &'static str,
+    pub(in crate::function) example: &'static str,
     /// The type rule: the function's name and its arguments.
-    resolve: fn(&'static str, &[Expr]) -> Result<Signature>,
+    pub(in crate::function) resolve: fn(&'static str, &[Expr]) -> Result<Signature>,
     /// A fresh accumulator for resolved arguments.
-    accumulator: AccumulatorFn,
+    pub(in crate::function) accumulator: AccumulatorFn,
 }
 
 impl AggregateFunction for Definition {

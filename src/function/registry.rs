@@ -5,8 +5,8 @@
 
 use crate::function::{
     AggregateFunction, ScalarFunction, aggregate, arithmetic, assertion, bitwise, collection,
-    comparison, datetime, hash_functions, json, math, predicate, regexp, string, url, vector,
-    window,
+    comparison, datetime, hash_functions, json, math, predicate, regexp, sketch, string, url,
+    vector, window,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -66,6 +66,8 @@ const MODULES: &[Module] = &[
     Module::scalars(hash_functions::functions, hash_functions::ALIASES),
     Module::scalars(url::functions, &[]),
     Module::scalars(vector::functions, &[]),
+    Module::scalars(sketch::functions, &[]),
+    Module::aggregates(sketch::aggregates, &[]),
 ];
 
 /// The scalar function of this name or alias (without regard to case).

@@ -15,7 +15,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 /// An aggregate with an object a group.
-pub(super) trait Fold: Send + Sync + Debug {
+pub(in crate::function) trait Fold: Send + Sync + Debug {
     /// The object.
     type State: Send + Sync + Debug;
 
@@ -42,7 +42,7 @@ pub(super) trait Fold: Send + Sync + Debug {
 
 /// The rows of one update and the objects of their groups.
 #[derive(Debug)]
-pub(super) struct FoldRows<'a, F: Fold> {
+pub(in crate::function) struct FoldRows<'a, F: Fold> {
     fold: &'a F,
     groups: &'a [u32],
     filter: Option<&'a BooleanArray>,
@@ -51,12 +51,12 @@ pub(super) struct FoldRows<'a, F: Fold> {
 
 impl<F: Fold> FoldRows<'_, F> {
     /// The rows that `filter` lets through and in which none of these columns is null.
-    pub(super) fn counted(&self, columns: &[ArrayRef]) -> Option<NullBuffer> {
+    pub(in crate::function) fn counted(&self, columns: &[ArrayRef]) -> Option<NullBuffer> {
         super::rows::counted_rows(columns, self.filter)
     }
 
     /// Calls `visit` with each of the counted rows and the object of its group.
-    pub(super) fn each(
+    pub(in crate::function) fn each(
         &mut self,
         counted: Option<&NullBuffer>,
         mut visit: impl FnMut(usize, &mut F::State) -> Result<()>,
@@ -83,14 +83,14 @@ fn object<'s, F: Fold>(fold: &F, slot: &'s mut Option<Box<F::State>>) -> Result<
 
 /// The accumulator of a [`Fold`].
 #[derive(Debug)]
-pub(super) struct FoldAccumulator<F: Fold> {
+pub(in crate::function) struct FoldAccumulator<F: Fold> {
     fold: F,
     states: Vec<Option<Box<F::State>>>,
 }
 
 impl<F: Fold + 'static> FoldAccumulator<F> {
     /// Without groups.
-    pub(super) fn boxed(fold: F) -> Box<dyn Accumulator> {
+    pub(in crate::function) fn boxed(fold: F) -> Box<dyn Accumulator> {
         Box::new(FoldAccumulator {
             fold,
             states: Vec::new(),
@@ -174,7 +174,7 @@ impl<F: Fold> Accumulator for FoldAccumulator<F> {
 }
 
 /// An error for saved bytes that this version did not write.
-pub(super) fn damaged(what: &str) -> Error {
+pub(in crate::function) fn damaged(what: &str) -> Error {
     Error::new(
         crate::error::ErrorKind::Corrupt,
         format!("the saved state of `{what}` is damaged"),

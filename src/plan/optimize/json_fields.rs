@@ -67,7 +67,7 @@ fn below(plan: &Arc<LogicalPlan>, uses: &Uses) -> Arc<LogicalPlan> {
             *input = below(input, &uses);
         }
         PlanNode::Expand { input, .. } => *input = below(input, &noted(plan, unused(input))),
-        PlanNode::Generate { input, .. } => {
+        PlanNode::Generate { input, .. } | PlanNode::Window { input, .. } => {
             let width = input.schema.columns.len();
             let kept = uses.iter().take(width).cloned().collect();
             *input = below(input, &noted(plan, kept));
