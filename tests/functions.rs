@@ -21,6 +21,11 @@ static EXACT: AtomicUsize = AtomicUsize::new(0);
 static REFUSED: AtomicUsize = AtomicUsize::new(0);
 static OTHERWISE: AtomicUsize = AtomicUsize::new(0);
 
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "whoever runs the tests must see it"
+)]
 fn main() {
     let arguments = Arguments::from_args();
     let shared = std::env::var("TIDEMILL_SHARED")
@@ -97,8 +102,8 @@ fn trial(number: usize, line: &str, reasons: &HashMap<String, String>) -> Trial 
                 OTHERWISE.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
-            (ExampleOutcome::Refused(why), None) => failed(&why),
-            (ExampleOutcome::OtherSchema(why) | ExampleOutcome::Wrong(why), _) => failed(&why),
+            (ExampleOutcome::Refused(why), None)
+            | (ExampleOutcome::OtherSchema(why) | ExampleOutcome::Wrong(why), _) => failed(&why),
         }
     })
 }

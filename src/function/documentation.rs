@@ -226,7 +226,7 @@ pub fn entries_like(pattern: &str) -> Vec<FunctionEntry> {
         }
     };
     let mut found = entries();
-    found.retain(|entry| fits(&entry.name) || entry.aliases.iter().any(|alias| fits(alias)));
+    found.retain(|entry| fits(&entry.name) || entry.aliases.iter().any(&fits));
     found
 }
 

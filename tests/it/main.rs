@@ -3,7 +3,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what helps a test fails as the test does"
+    clippy::disallowed_methods,
+    reason = "a test fails where it cannot go on, and is itself the world around the engine"
 )]
 
 mod bad_disk;
@@ -14,3 +15,4 @@ mod process;
 mod property;
 mod sample;
 mod stop;
+mod tidy;

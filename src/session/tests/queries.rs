@@ -1,3 +1,5 @@
+//! Queries that run, from a source to a sink.
+
 use super::*;
 use crate::functions::window;
 use crate::query::{QueryListener, QueryTerminated};

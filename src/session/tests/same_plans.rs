@@ -1,3 +1,5 @@
+//! Each query twice, in SQL and by the DataFrame API: both have one plan.
+
 use super::*;
 use crate::frame::JoinType;
 use crate::functions::{

@@ -1,3 +1,5 @@
+//! Scripts: declared tables, flows and views, and what they give back.
+
 use super::*;
 use crate::sink::OutputMode;
 use crate::trigger::Trigger;

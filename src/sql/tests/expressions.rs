@@ -1,3 +1,5 @@
+//! Expressions as text: what they parse to, and which are refused.
+
 use super::{refused, shown};
 use crate::sql::parse_expression;
 use insta::assert_snapshot;

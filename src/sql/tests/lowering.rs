@@ -1,3 +1,5 @@
+//! Queries as plans: their columns, and errors that point into the text.
+
 use super::*;
 use crate::error::Error;
 use crate::plan::builder::{self, EventTimeColumn};

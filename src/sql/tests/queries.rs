@@ -1,3 +1,5 @@
+//! Queries as text: clauses, precedence, and what streams do not have.
+
 use super::*;
 use crate::plan::builder::Grouping;
 use crate::sql::ast::{RelationAst, WatermarkClause};

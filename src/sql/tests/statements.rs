@@ -1,3 +1,5 @@
+//! Statements and scripts: declarations, options, flows, settings.
+
 use super::*;
 use crate::catalog::TableDefinition;
 use insta::{assert_debug_snapshot, assert_snapshot};

@@ -1,3 +1,5 @@
+//! Grouping: keys, aggregates, grouping sets, session windows.
+
 use super::*;
 
 fn item(expr: Ast) -> SortItem {

@@ -1,3 +1,5 @@
+//! Joins, unions and set operations.
+
 use super::*;
 use crate::plan::PlanNode;
 

@@ -1,3 +1,5 @@
+//! Projections and filters: how names are found, and which are refused.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Time windows and watermarks.
+
 use super::*;
 
 #[test]
