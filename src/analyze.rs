@@ -2,11 +2,11 @@
 //!
 //! 1. Names are found among the columns ([`column`]): qualifiers, then struct fields, without regard to case; parameters of
 //!    lambdas come first, names that the same `SELECT` list gave earlier come last.
-//! 2. Functions are found in the registry ([`call`]), but for the forms that look at their arguments row by row ([`form`]).
+//! 2. Functions are found in the registry (`call`), but for the forms that look at their arguments row by row (`form`).
 //! 3. Each function says which types it wants; what differs is cast, so that everything that runs has one fixed type.
 //!
 //! An error carries Spark's condition and the place of the innermost expression that has one. Nothing here knows of plan nodes; the
-//! plan builder says what is allowed where by the [`Place`] it gives and by what it hands in: a list for aggregates, the column that
+//! plan builder says what is allowed where by the `Place` it gives and by what it hands in: a list for aggregates, the column that
 //! stands for `window(…)`.
 
 pub(crate) mod aggregate;

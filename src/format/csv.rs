@@ -1,4 +1,4 @@
-//! CSV: records to columns ([`CsvDecoder`]) and columns to records.
+//! CSV: records to columns (`CsvDecoder`) and columns to records.
 //!
 //! Semantics are those of Spark's CSV source: an escape character (backslash) inside quotes, empty fields null, a value that does
 //! not fit its column null and the record malformed, as are records with too few or too many fields when all columns are asked

@@ -1,6 +1,6 @@
 //! All functions by name: the one list that the analyzer, `SHOW FUNCTIONS` and the documentation read.
 //!
-//! A module of functions hands in a [`Module`]: its scalar functions, its aggregates, and other names for them. A name stands for
+//! A module of functions hands in a `Module`: its scalar functions, its aggregates, and other names for them. A name stands for
 //! one function; the first module that claims it wins, and a test refuses a second claim.
 
 use crate::function::{

@@ -1,9 +1,9 @@
 //! Grouped aggregation: the state behind `GROUP BY`, time windows and `DISTINCT`.
 //!
 //! In three steps, as every stateful operator:
-//! 1. each slice is grouped for itself and folded into fresh accumulators ([`partial`]);
+//! 1. each slice is grouped for itself and folded into fresh accumulators (`partial`);
 //! 2. each state partition takes its groups of every slice, in slice order, drops those that are late, and merges the rest into
-//!    its tables ([`partition`]);
+//!    its tables (`partition`);
 //! 3. the output mode picks the rows: *append* the groups the watermark has passed, *update* the groups this batch touched,
 //!    *complete* all of them.
 //!

@@ -3,7 +3,7 @@
 //! In three steps, as every stateful operator:
 //! 1. the keys of each slice are encoded and its rows dealt out to the state partitions;
 //! 2. each state partition takes its rows of every slice, in slice order, drops those that are late, and remembers the keys it has
-//!    not seen ([`seen`]);
+//!    not seen (`seen`);
 //! 3. the rows whose key was new go on, in the order they came.
 //!
 //! What is kept: the keys, and of each the moment at which it is forgotten ([`Forgets`]). Which row of a batch wins is not left to chance: the

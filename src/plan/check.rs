@@ -1,6 +1,6 @@
 //! What is allowed on a stream, in which output mode: Spark's `UnsupportedOperationChecker`, as a list of rules.
 //!
-//! [`RULES`] is what Spark refuses; messages begin with Spark's words and go on with what to do instead. [`NOT_YET`] is what Spark runs and
+//! `RULES` is what Spark refuses; messages begin with Spark's words and go on with what to do instead. `NOT_YET` is what Spark runs and
 //! we do not yet: when an operator arrives, its line goes. A plan that passes both lists runs.
 //!
 //! Rules look at one node at a time, inputs before users, and every rule sees every node before the next rule does: the first error is that of

@@ -123,7 +123,7 @@ impl DataStreamReader {
         StreamFrame::of(&self.session, self.session.relation(name, &read))
     }
 
-    /// The frame over a source that the program made, such as a [`crate::source::MemoryStream`].
+    /// The frame over a source that the program made, such as a [`crate::source::memory::MemoryStream`].
     pub fn from_source(self, source: impl SourceFactory + 'static) -> StreamFrame {
         self.frame_of(Arc::new(source))
     }

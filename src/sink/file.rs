@@ -3,7 +3,7 @@
 //! How a batch is written:
 //! 1. Each partition's rows become one file, under a name nobody had: written whole under a hidden name, made durable, renamed.
 //!    Whoever looks for `*.parquet` sees whole files only.
-//! 2. A segment of the manifest ([`crate::manifest`]) names the files of the batch. From here on they count: a reader that goes by
+//! 2. A segment of the manifest (`crate::manifest`) names the files of the batch. From here on they count: a reader that goes by
 //!    the manifest sees all of a batch or nothing.
 //!
 //! A folder can be one of results ([`FileSinkFactory::replacing`]): in complete mode each batch replaces all files before it. The files it

@@ -2,12 +2,12 @@
 //!
 //! An offset counts the *takes*: each range that has files is one, as one entry of Spark's file log is. A range carries its files
 //! in its detail, so that a replay reads the same ones; the files of older ranges are in the snapshot, and those so old that they
-//! would not be taken any more are nowhere ([`seen`]).
+//! would not be taken any more are nowhere (`seen`).
 //!
 //! How a take is planned:
 //! 1. What was planned before counts as taken only once a later plan starts behind it, or it is committed: a plan that never came
 //!    into the log must not hide its files.
-//! 2. The files that are there and were not taken are listed ([`listing`]), oldest first, and remembered up to a bound.
+//! 2. The files that are there and were not taken are listed (`listing`), oldest first, and remembered up to a bound.
 //! 3. As many as the limit allows are the take.
 //!
 //! Reading checks that each file still is what was planned; a file that changed or is gone ends the query, because a replay
