@@ -321,17 +321,16 @@ fn group(
                 left_out += 1;
                 continue;
             }
-            let group = match numbers.get(key) {
-                Some(group) => *group,
-                None => {
-                    let key = Key::from(key);
-                    groups.push(KeyRows {
-                        key: Arc::clone(&key),
-                        rows: Vec::new(),
-                    });
-                    numbers.insert(key, groups.len() - 1);
-                    groups.len() - 1
-                }
+            let group = if let Some(group) = numbers.get(key) {
+                *group
+            } else {
+                let key = Key::from(key);
+                groups.push(KeyRows {
+                    key: Arc::clone(&key),
+                    rows: Vec::new(),
+                });
+                numbers.insert(key, groups.len() - 1);
+                groups.len() - 1
             };
             if let Some(group) = groups.get_mut(group) {
                 group.rows.push((number, row));

@@ -147,6 +147,7 @@ pub(crate) struct FlatMapGroups<K, I, S, O, F> {
     function: F,
     timeout: GroupStateTimeout,
     value: ValueState<S>,
+    #[expect(clippy::type_complexity, reason = "a tuple of three parameters")]
     of: PhantomData<fn() -> (K, I, O)>,
 }
 

@@ -448,7 +448,7 @@ fn a_value_is_gone_once_it_has_outlived_its_time() {
         .events(1)
         .group_by([col("user")])
         .transform_with_state(Memory::default(), TimeMode::ProcessingTime);
-    let frame = |_: ()| frame.clone();
+    let frame = |()| frame.clone();
     world.add(&[("ann", 5, 0)]);
     let lines = world.run(&frame(()), OutputMode::Append).unwrap();
     assert_eq!(lines, ["ann None"]);

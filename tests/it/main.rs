@@ -3,8 +3,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a test fails where it cannot go on, and is itself the world around the engine"
+    reason = "what helps a test fails as the test does"
 )]
 
 mod bad_disk;

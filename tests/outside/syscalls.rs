@@ -68,7 +68,7 @@ fn a_batch_costs_one_fdatasync() {
     let ended = process.end();
     assert_eq!(ended.code, Some(0), "{:?}", ended.said);
 
-    let batches = crate::times_said(&ended, BATCH);
+    let batches = ended.count(BATCH);
     let trace = std::fs::read_to_string(trace).unwrap();
     let calls = trace
         .lines()

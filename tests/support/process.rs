@@ -35,6 +35,13 @@ pub(crate) struct Ended {
     pub(crate) said: Vec<String>,
 }
 
+impl Ended {
+    /// How often something was said.
+    pub(crate) fn count(&self, text: &str) -> usize {
+        self.said.iter().filter(|line| line.contains(text)).count()
+    }
+}
+
 impl Process {
     pub(crate) fn start(mut command: Command) -> Process {
         let mut child = command

@@ -181,6 +181,10 @@ impl StructColumn {
 
     /// Reads what lies between two values: the comma, unless the key is the first, a key and the colon. Gives which field it is, if
     /// anyone asked for it; `None` at the end of the object, which is read too. `step` is the guess.
+    #[expect(
+        clippy::option_option,
+        reason = "the end, a field nobody asked for, a field"
+    )]
     #[inline]
     fn next_field(
         &mut self,

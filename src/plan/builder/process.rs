@@ -19,6 +19,7 @@ pub(crate) type InitialTable<'a> = (&'a Arc<LogicalPlan>, &'a [Ast]);
 ///
 /// `Invalid`: no key or one that cannot be compared, event time without a watermark, an event time column that the output does not
 /// have, initial state that is a stream or has other keys.
+#[expect(clippy::too_many_arguments, reason = "the fields of one kind of node")]
 pub(crate) fn process(
     input: &Arc<LogicalPlan>,
     keys: &[Ast],
