@@ -31,6 +31,8 @@ struct Shape {
     /// Instead of `sql`, for what SQL has no words for.
     frame: Option<fn(&StreamFrame) -> StreamFrame>,
     reads_b: bool,
+    /// Of `a` and `b`: whether rows without a key are dropped below the watermark, because the join cannot use them.
+    drops_null_keys: [bool; 2],
     /// Whether each batch must agree, or only all of them together: when an unmatched row of a join comes out depends on how far the
     /// engine can prove that nothing will match it.
     is_batchwise: bool,
@@ -146,8 +148,11 @@ fn frame(shape: &Shape, case: &Case, streams: &[MemoryStream; 2]) -> tidemill::R
     }
 }
 
-/// Runs a case in the engine: what each batch wrote, and which input batch it read, if any.
-fn run(shape: &Shape, case: &Case) -> tidemill::Result<Vec<(Option<usize>, Vec<String>)>> {
+/// Which batch was run: in which run of the query, and which batch of the input it read, if any.
+type Ran = (usize, Option<usize>);
+
+/// Runs a case in the engine: what each batch wrote.
+fn run(shape: &Shape, case: &Case) -> tidemill::Result<Vec<(Ran, Vec<String>)>> {
     let one = std::num::NonZeroU64::MIN;
     let stream = |name: &str| {
         MemoryStream::new(schema())
@@ -179,7 +184,7 @@ fn run(shape: &Shape, case: &Case) -> tidemill::Result<Vec<(Option<usize>, Vec<S
         query.await_termination(None)?;
         for (position, (_, rows)) in sink.batches().iter().enumerate() {
             let input = (position < pending).then_some(added + position);
-            written.push((input, lines(rows)));
+            written.push(((number, input), lines(rows)));
         }
         added += pending;
         pending = 0;
@@ -188,12 +193,17 @@ fn run(shape: &Shape, case: &Case) -> tidemill::Result<Vec<(Option<usize>, Vec<S
 }
 
 /// What the reference says about the same batches.
-fn expected(shape: &Shape, case: &Case, ran: &[Option<usize>]) -> Vec<Vec<String>> {
+fn expected(shape: &Shape, case: &Case, ran: &[Ran]) -> Vec<Vec<String>> {
     let mut reference = (shape.reference)(case.delay * 1_000_000);
-    let mut clock = reference::Watermark::new(case.delay * 1_000, shape.reads_b);
+    let mut clock =
+        reference::Watermark::new(case.delay * 1_000, shape.reads_b, shape.drops_null_keys);
     let none = (Vec::new(), Vec::new(), false);
+    let mut current = None;
     ran.iter()
-        .map(|input| {
+        .map(|(run, input)| {
+            if current.replace(run) != Some(run) {
+                clock.restart();
+            }
             let (a, b, _) = input.map_or(&none, |input| &case.batches[input]);
             let (late, eviction) = clock.begin_batch();
             let executed = Executed {
@@ -227,8 +237,8 @@ fn check(shape: &Shape, case: &Case) -> Result<(), TestCaseError> {
         case.batches.push((future.clone(), b, false));
     }
     let written = run(shape, &case).map_err(|error| TestCaseError::fail(error.to_string()))?;
-    let ran: Vec<Option<usize>> = written.iter().map(|(input, _)| *input).collect();
-    let inputs: Vec<usize> = ran.iter().flatten().copied().collect();
+    let ran: Vec<Ran> = written.iter().map(|(ran, _)| *ran).collect();
+    let inputs: Vec<usize> = ran.iter().filter_map(|(_, input)| *input).collect();
     let all: Vec<usize> = (0..case.batches.len()).collect();
     prop_assert_eq!(inputs, all, "each input batch is read once");
     let expected = expected(shape, &case, &ran);
@@ -322,12 +332,14 @@ const PLAIN: Shape = Shape {
     sql: "",
     frame: None,
     reads_b: false,
+    drops_null_keys: [false, false],
     is_batchwise: true,
     reference: |_| Box::new(reference::Project),
 };
 
 const JOIN: Shape = Shape {
     reads_b: true,
+    drops_null_keys: [true, true],
     is_batchwise: false,
     ..PLAIN
 };
@@ -421,16 +433,19 @@ shapes! {
     };
     left_outer_join: Shape {
         sql: join_sql!("a.k, a.v, unix_micros(a.ts) AS at, b.v AS bv, unix_micros(b.ts) AS bt", "LEFT OUTER"),
+        drops_null_keys: [false, true],
         reference: |_| Box::new(reference::Join::new("left")),
         ..JOIN
     };
     right_outer_join: Shape {
         sql: join_sql!("b.k, a.v, unix_micros(a.ts) AS at, b.v AS bv, unix_micros(b.ts) AS bt", "RIGHT OUTER"),
+        drops_null_keys: [true, false],
         reference: |_| Box::new(reference::Join::new("right")),
         ..JOIN
     };
     full_outer_join: Shape {
         sql: join_sql!("coalesce(a.k, b.k) AS k, a.v, unix_micros(a.ts) AS at, b.v AS bv, unix_micros(b.ts) AS bt", "FULL OUTER"),
+        drops_null_keys: [false, false],
         reference: |_| Box::new(reference::Join::new("full")),
         ..JOIN
     };

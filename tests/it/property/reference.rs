@@ -33,15 +33,18 @@ pub(super) trait Reference {
 #[derive(Debug)]
 pub(super) struct Watermark {
     delay_ms: i64,
+    /// Whether rows of each stream without a key are dropped before they are seen: a join that cannot use them drops them first.
+    drops_null_keys: [bool; 2],
     latest_ms: Vec<Option<i64>>,
     current: i64,
     before: i64,
 }
 
 impl Watermark {
-    pub(super) fn new(delay_ms: i64, two_streams: bool) -> Watermark {
+    pub(super) fn new(delay_ms: i64, two_streams: bool, drops_null_keys: [bool; 2]) -> Watermark {
         Watermark {
             delay_ms,
+            drops_null_keys,
             latest_ms: vec![None; if two_streams { 2 } else { 1 }],
             current: 0,
             before: 0,
@@ -55,14 +58,18 @@ impl Watermark {
         (late * 1_000, self.current * 1_000)
     }
 
+    /// What each stream has seen is forgotten, as in Spark; the watermark stays.
+    pub(super) fn restart(&mut self) {
+        self.latest_ms.fill(None);
+    }
+
     pub(super) fn end_batch(&mut self, a: &[Event], b: &[Event]) {
-        for (latest, rows) in self.latest_ms.iter_mut().zip([a, b]) {
-            *latest = rows
+        let streams = [a, b].into_iter().zip(self.drops_null_keys);
+        for (latest, (rows, drops_null_keys)) in self.latest_ms.iter_mut().zip(streams) {
+            let seen = rows
                 .iter()
-                .map(|row| Some(row.ts / 1_000))
-                .max()
-                .flatten()
-                .max(*latest);
+                .filter(|row| row.k.is_some() || !drops_null_keys);
+            *latest = seen.map(|row| row.ts / 1_000).max().max(*latest);
         }
         let mark =
             |latest: &Option<i64>| latest.map_or(0, |latest| (latest - self.delay_ms).max(0));
@@ -299,10 +306,12 @@ pub(super) struct Join {
     is_told: bool,
 }
 
-/// Whether two rows match: `b.ts` in `[a.ts - 5 s, a.ts + 10 s)`.
-fn matches(a: &Event, b: &Event) -> bool {
+/// Whether two rows match: `b.ts` in `[a.ts - 5 s, a.ts + 10 s)`. A null key matches nothing; but in a full outer join of streams Spark
+/// takes two nulls for equal, and so do we.
+fn matches(kind: &str, a: &Event, b: &Event) -> bool {
     let apart = b.ts - a.ts;
-    a.k.is_some() && a.k == b.k && (-5 * SECOND..10 * SECOND).contains(&apart)
+    let is_comparable = a.k.is_some() || kind == "full";
+    is_comparable && a.k == b.k && (-5 * SECOND..10 * SECOND).contains(&apart)
 }
 
 impl Join {
@@ -330,7 +339,8 @@ impl Join {
     fn all(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for a in &self.a {
-            let partners: Vec<&Event> = self.b.iter().filter(|b| matches(a, b)).collect();
+            let partners: Vec<&Event> =
+                self.b.iter().filter(|b| matches(self.kind, a, b)).collect();
             match (self.kind, partners.as_slice()) {
                 ("semi", [_, ..]) => lines.push(self.line(Some(a), None)),
                 ("semi", []) => {}
@@ -344,7 +354,7 @@ impl Join {
             let alone = self
                 .b
                 .iter()
-                .filter(|b| !self.a.iter().any(|a| matches(a, b)));
+                .filter(|b| !self.a.iter().any(|a| matches(self.kind, a, b)));
             lines.extend(alone.map(|b| self.line(None, Some(b))));
         }
         lines
@@ -393,7 +403,12 @@ impl Reference for JoinedWindows {
             .a
             .iter()
             .filter(|a| is_of_this_world(a))
-            .flat_map(|a| join.b.iter().filter(|b| matches(a, b)).map(|_| a.clone()))
+            .flat_map(|a| {
+                join.b
+                    .iter()
+                    .filter(|b| matches("inner", a, b))
+                    .map(|_| a.clone())
+            })
             .collect();
         Windows::new(OutputMode::Append, 10).rows(&pairs, 0, batch.eviction)
     }
