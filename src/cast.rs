@@ -27,8 +27,9 @@ use crate::batch::BatchContext;
 use crate::error::{Error, Result};
 use crate::types::{
     decimal_for_integer, is_ansi_interval, is_atomic, is_datetime, is_decimal, is_integral,
-    is_numeric, map_key_value, sql_name, timestamp,
+    is_numeric, map_key_value, sql_name, time, timestamp, variant,
 };
+use crate::variant::{VariantColumn, can_become_variant, from_variant, to_variant};
 use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
 use arrow::datatypes::DataType;
 use std::sync::Arc;
@@ -36,13 +37,15 @@ use zone::Zone;
 
 /// How one cast is done.
 #[derive(Debug, Clone, Copy)]
-struct Mode {
+struct Mode<'a> {
     /// Whether what cannot be cast becomes null.
     is_try: bool,
     /// The session's time zone.
     zone: Zone,
     /// Today, for texts that are only a time of day: microseconds since 1970-01-01T00:00:00Z.
     now: i64,
+    /// What it runs in.
+    context: &'a BatchContext,
 }
 
 /// Casts a column (or a constant) to another type.
@@ -66,17 +69,29 @@ pub fn cast(
         is_try,
         zone: Zone::parse(&context.time_zone)?,
         now: context.time.as_micros(),
+        context,
     };
     convert(array, to, mode)
 }
 
-fn convert(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<ArrayRef> {
+fn convert(array: &ArrayRef, to: &DataType, mode: Mode<'_>) -> Result<ArrayRef> {
     let from = array.data_type();
     if from == to {
         return Ok(Arc::clone(array));
     }
     match (from, to) {
         (DataType::Null, _) => Ok(new_null_array(to, array.len())),
+        _ if *to == variant() => to_variant(array),
+        _ if *from == variant() => {
+            let column = VariantColumn::of(array)?;
+            let nodes = (0..column.len()).map(|row| column.node(row));
+            from_variant(
+                &nodes.collect::<Result<Vec<_>>>()?,
+                to,
+                mode.is_try,
+                mode.context,
+            )
+        }
         (DataType::Binary, DataType::Utf8) => Ok(text::from_binary(array.as_binary())),
         (_, DataType::Utf8) => text::to_text(array, mode.zone),
         (DataType::Utf8, DataType::Binary) => Ok(arrow::compute::cast(array, to)?),
@@ -118,8 +133,10 @@ pub fn can_cast(from: &DataType, to: &DataType) -> bool {
         return true;
     }
     match (from, to) {
+        _ if *to == variant() => can_become_variant(from, false),
+        _ if *from == variant() => can_variant_become(to),
         (_, DataType::Utf8) => is_text_form_known(from),
-        (DataType::Utf8, _) => is_atomic(to) && !is_ansi_interval(to),
+        (DataType::Utf8, _) => is_atomic(to) && !is_ansi_interval(to) && *to != time(),
         (DataType::List(from), DataType::List(to)) => can_cast(from.data_type(), to.data_type()),
         (DataType::Map(_, _), DataType::Map(_, _)) => map_key_value(from)
             .zip(map_key_value(to))
@@ -144,6 +161,22 @@ pub fn can_cast(from: &DataType, to: &DataType) -> bool {
     }
 }
 
+/// Whether a variant can be asked for as this type; whether a value then is one is seen row by row.
+fn can_variant_become(to: &DataType) -> bool {
+    match to {
+        DataType::List(element) => can_variant_become(element.data_type()),
+        DataType::Struct(fields) => fields
+            .iter()
+            .all(|field| can_variant_become(field.data_type())),
+        DataType::Map(_, _) => map_key_value(to)
+            .is_some_and(|(key, value)| *key == DataType::Utf8 && can_variant_become(value)),
+        other => {
+            *other == variant()
+                || (is_atomic(other) && !is_ansi_interval(other) && *other != time())
+        }
+    }
+}
+
 /// Whether values of the type have a text form that does not depend on what our types leave out.
 fn is_text_form_known(data_type: &DataType) -> bool {
     match data_type {
@@ -154,7 +187,7 @@ fn is_text_form_known(data_type: &DataType) -> bool {
             .all(|field| is_text_form_known(field.data_type())),
         DataType::Map(_, _) => map_key_value(data_type)
             .is_some_and(|(key, value)| is_text_form_known(key) && is_text_form_known(value)),
-        other => is_atomic(other) && !is_ansi_interval(other),
+        other => *other == variant() || (is_atomic(other) && !is_ansi_interval(other)),
     }
 }
 
@@ -164,6 +197,8 @@ pub fn can_cast_fail(from: &DataType, to: &DataType) -> bool {
         return false;
     }
     match (from, to) {
+        _ if *from == variant() => true,
+        _ if *to == variant() => false,
         (_, DataType::Utf8 | DataType::Boolean) => {
             matches!((from, to), (DataType::Utf8, DataType::Boolean))
         }

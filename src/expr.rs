@@ -14,6 +14,9 @@ mod tree;
 
 pub(crate) use name::{call_text, literal_text};
 
+/// The call that a timestamp literal becomes whose moment depends on the session's time zone: its argument is the text.
+pub(crate) const TIMESTAMP_LITERAL: &str = "__timestamp";
+
 pub use evaluate::{BoundLambda, Value};
 pub use over::{Frame, FrameBound, FrameUnit, Over, SortItem};
 

@@ -13,8 +13,10 @@ mod assertion;
 mod bitwise;
 mod collection;
 pub(crate) mod comparison;
+mod csv;
 pub(crate) mod datetime;
 pub mod documentation;
+mod encryption;
 mod hash_functions;
 mod item;
 pub(crate) mod json;
@@ -30,6 +32,7 @@ mod string;
 #[cfg(test)]
 mod testing;
 mod url;
+mod variant;
 pub(crate) mod vector;
 pub mod window;
 

@@ -122,6 +122,7 @@ pub mod offset;
 pub mod table_format;
 pub mod types;
 mod uuid_text;
+mod variant;
 // The binary's.
 pub mod cli;
 

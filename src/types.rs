@@ -8,6 +8,8 @@
 //! | `STRING`, `BINARY`, `BOOLEAN` | `Utf8`, `Binary`, `Boolean` |
 //! | `TINYINT` … `BIGINT`, `FLOAT`, `DOUBLE` | `Int8` … `Int64`, `Float32`, `Float64` |
 //! | `DECIMAL(p,s)` | `Decimal128(p, s)` |
+//! | `TIME` | `Time64(µs)` |
+//! | `VARIANT` | `LargeBinary` |
 //! | `DATE`, `TIMESTAMP`, `TIMESTAMP_NTZ` | `Date32`, `Timestamp(µs, "UTC")`, `Timestamp(µs, none)` |
 //! | `INTERVAL DAY TO SECOND`, `INTERVAL YEAR TO MONTH`, `INTERVAL` | `Duration(µs)`, `Interval(YearMonth)`, `Interval(MonthDayNano)` |
 //! | `ARRAY<t>`, `MAP<k, v>`, `STRUCT<…>`, `VOID` | [`list_of`], [`map_of`], `Struct`, `Null` |
@@ -41,6 +43,16 @@ pub fn timestamp() -> DataType {
 /// `TIMESTAMP_NTZ`: a wall clock reading without time zone, as microseconds since 1970-01-01T00:00:00.
 pub fn timestamp_ntz() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, None)
+}
+
+/// `VARIANT`: a JSON-like value in Spark's binary format, the metadata with the value right behind it.
+pub fn variant() -> DataType {
+    DataType::LargeBinary
+}
+
+/// `TIME(6)`: microseconds since midnight.
+pub fn time() -> DataType {
+    DataType::Time64(TimeUnit::Microsecond)
 }
 
 /// `INTERVAL DAY TO SECOND`: microseconds.
@@ -140,7 +152,10 @@ pub fn is_atomic(data_type: &DataType) -> bool {
         || is_ansi_interval(data_type)
         || matches!(
             data_type,
-            DataType::Utf8 | DataType::Binary | DataType::Boolean
+            DataType::Utf8
+                | DataType::Binary
+                | DataType::Boolean
+                | DataType::Time64(TimeUnit::Microsecond)
         )
 }
 
@@ -154,12 +169,12 @@ pub fn is_orderable(data_type: &DataType) -> bool {
     }
 }
 
-/// Whether values can be compared for equality and grouped by: everything but maps, in any depth.
+/// Whether values can be compared for equality and grouped by: everything but maps and variants, in any depth.
 pub fn is_hashable(data_type: &DataType) -> bool {
     match data_type {
         DataType::List(element) => is_hashable(element.data_type()),
         DataType::Struct(fields) => fields.iter().all(|field| is_hashable(field.data_type())),
         DataType::Map(_, _) => false,
-        _ => true,
+        other => *other != variant(),
     }
 }

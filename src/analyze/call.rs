@@ -23,6 +23,9 @@ const GENERATORS: &[&str] = &[
     "inline",
     "inline_outer",
     "stack",
+    "json_tuple",
+    "variant_explode",
+    "variant_explode_outer",
 ];
 
 /// Whether the call is one of a generator.
@@ -138,7 +141,7 @@ pub(super) fn apply(
 }
 
 /// A call of the registered function `name` that nobody wrote.
-pub(super) fn apply_named(
+pub(crate) fn apply_named(
     name: &str,
     arguments: Vec<Expr>,
     text: impl Fn() -> String,

@@ -19,6 +19,7 @@ const BARE_FUNCTIONS: &[&str] = &[
     "current_date",
     "current_timestamp",
     "current_time",
+    "localtime",
     "localtimestamp",
     "current_user",
     "session_user",

@@ -6,8 +6,8 @@
 use crate::analyze::call::{apply_named, in_order, unexpected_input};
 use crate::analyze::{Analyzer, cast_to, mismatch, null_of};
 use crate::error::{Error, Result, Span};
-use crate::expr::{Ast, AstCall, AstKind, Expr, ExprKind};
-use crate::types::{can_implicitly_cast, common_type_of, sql_name};
+use crate::expr::{Ast, AstCall, AstKind, Expr, ExprKind, TIMESTAMP_LITERAL};
+use crate::types::{self, can_implicitly_cast, common_type_of, sql_name};
 use arrow::array::{Int32Array, StringArray};
 use arrow::datatypes::DataType;
 use std::sync::Arc;
@@ -32,6 +32,11 @@ impl Analyzer<'_> {
             "in" => self.resolve_in(ast, call),
             "decode" => self.resolve_decode(ast, call),
             "struct" => self.resolve_struct(ast, call),
+            TIMESTAMP_LITERAL => match &call.arguments[..] {
+                [text] => self.resolve_cast(text, &types::timestamp(), false),
+                _ => return None,
+            },
+            "to_char" | "to_varchar" => return self.resolve_to_char(ast, call),
             "grouping" => self.resolve_grouping(ast, call),
             "grouping_id" => self.resolve_grouping_id(ast, call),
             _ => return None,
@@ -290,6 +295,35 @@ impl Analyzer<'_> {
         }
         let otherwise = otherwise.map(|value| self.resolve(value)).transpose()?;
         self.case(ast, branches, otherwise)
+    }
+
+    /// `to_char` of a date or timestamp is `date_format`, of a binary `base64`, `hex` or `decode`; `None` for numbers.
+    fn resolve_to_char(&mut self, ast: &Ast, call: &AstCall) -> Option<Result<Expr>> {
+        let [input, format] = &call.arguments[..] else {
+            return None;
+        };
+        let (input, format) = match (self.resolve(input), self.resolve(format)) {
+            (Ok(input), Ok(format)) => (input, format),
+            (Err(error), _) | (_, Err(error)) => return Some(Err(error)),
+        };
+        let text = || self.text(ast);
+        if types::is_datetime(&input.data_type) {
+            return Some(apply_named("date_format", vec![input, format], text));
+        }
+        if input.data_type != DataType::Binary {
+            return None;
+        }
+        let name = string_of(&format).map(|name| name.to_lowercase());
+        Some(match name.as_deref() {
+            Some("base64") => apply_named("base64", vec![input], text),
+            Some("hex") => apply_named("hex", vec![input], text),
+            Some("utf-8") => apply_named("decode", vec![input, format], text),
+            _ => Err(Error::invalid(format!(
+                "the format of a binary must be one of the constants 'base64', 'hex' and 'utf-8'. function=`{}`",
+                call.name
+            ))
+            .with_condition("INVALID_PARAMETER_VALUE.BINARY_FORMAT")),
+        })
     }
 
     /// `struct(a, b AS c, 1)`: columns and fields keep their names, other values are called by their place.

@@ -3,8 +3,11 @@
 //! Timestamps are UTC in ISO 8601 with their microseconds kept, dates ISO, decimals `{"decimal": "1.20"}` (plain strings are taken
 //! too), binary `{"hex": "…"}`, maps `{"map": [[key, value], …]}`, structs objects, NaN and the infinities strings.
 
+use crate::cast::text::write_time;
+use crate::cast::zone::Zone;
 use crate::error::{Error, Result};
-use crate::types::simple_string;
+use crate::types::{self, simple_string};
+use crate::variant::{VariantColumn, write_json};
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Decimal128Array, ListArray, MapArray,
     NullArray, PrimitiveArray, StringArray, StructArray,
@@ -13,7 +16,7 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, DurationMicrosecondType, FieldRef,
     Fields, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalUnit,
-    IntervalYearMonthType, SchemaRef, TimeUnit, TimestampMicrosecondType,
+    IntervalYearMonthType, SchemaRef, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use serde_json::{Map, Value, json};
@@ -373,6 +376,21 @@ fn from_array(array: &ArrayRef, row: usize) -> Result<Value> {
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
             let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
             json!(from_timestamp(micros, zone.is_some()))
+        }
+        other if *other == types::variant() => {
+            let mut text = String::new();
+            if let Some(node) = VariantColumn::of(array)?.node(row)? {
+                write_json(&node, Zone::UTC, &mut text);
+            }
+            json!({"text": text})
+        }
+        DataType::Time64(TimeUnit::Microsecond) => {
+            let mut text = String::new();
+            write_time(
+                array.as_primitive::<Time64MicrosecondType>().value(row),
+                &mut text,
+            );
+            json!({"text": text})
         }
         DataType::Decimal128(_, _) => {
             json!({"decimal": array.as_primitive::<Decimal128Type>().value_as_string(row)})

@@ -231,7 +231,7 @@ fn trimmed(bytes: &[u8]) -> &[u8] {
 }
 
 /// Text to dates and timestamps.
-pub(super) fn from_text(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<ArrayRef> {
+pub(super) fn from_text(array: &ArrayRef, to: &DataType, mode: Mode<'_>) -> Result<ArrayRef> {
     let texts = array.as_string::<i32>();
     let failure = |text: &str| invalid_input(text, &DataType::Utf8, to);
     let is_try = mode.is_try;
@@ -249,7 +249,7 @@ pub(super) fn from_text(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<A
 }
 
 /// Between dates, timestamps and timestamps without time zone.
-pub(super) fn between(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<ArrayRef> {
+pub(super) fn between(array: &ArrayRef, to: &DataType, mode: Mode<'_>) -> Result<ArrayRef> {
     let zone_of = |data_type: &DataType| {
         if *data_type == timestamp() {
             mode.zone
@@ -291,7 +291,7 @@ pub(super) fn between(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<Arr
 }
 
 /// Timestamps to seconds since 1970: rounded down for integers, with fraction for floats and decimals.
-pub(super) fn to_number(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<ArrayRef> {
+pub(super) fn to_number(array: &ArrayRef, to: &DataType, mode: Mode<'_>) -> Result<ArrayRef> {
     let moments = array.as_primitive::<TimestampMicrosecondType>();
     #[expect(
         clippy::cast_precision_loss,
@@ -325,7 +325,11 @@ fn whole_seconds(moment: i64) -> i64 {
 }
 
 /// The error for the first timestamp whose seconds do not fit, naming the timestamp.
-fn first_overflow(moments: &TimestampMicrosecondArray, to: &DataType, mode: Mode) -> Option<Error> {
+fn first_overflow(
+    moments: &TimestampMicrosecondArray,
+    to: &DataType,
+    mode: Mode<'_>,
+) -> Option<Error> {
     let (least, greatest) = match to {
         DataType::Int8 => (i64::from(i8::MIN), i64::from(i8::MAX)),
         DataType::Int16 => (i64::from(i16::MIN), i64::from(i16::MAX)),
@@ -342,7 +346,7 @@ fn first_overflow(moments: &TimestampMicrosecondArray, to: &DataType, mode: Mode
 }
 
 /// Seconds since 1970 to timestamps. Integers too large saturate, as in Spark.
-pub(super) fn from_number(array: &ArrayRef, mode: Mode) -> Result<ArrayRef> {
+pub(super) fn from_number(array: &ArrayRef, mode: Mode<'_>) -> Result<ArrayRef> {
     let is_try = mode.is_try;
     let to = timestamp();
     let moments = match array.data_type() {

@@ -86,7 +86,7 @@ fn finished(array: Decimal128Array, to: (u8, i8)) -> Result<ArrayRef> {
 }
 
 /// Text to decimals.
-pub(super) fn from_text(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<ArrayRef> {
+pub(super) fn from_text(array: &ArrayRef, to: &DataType, mode: Mode<'_>) -> Result<ArrayRef> {
     let (precision, scale) = precision_and_scale(to)?;
     let failure = |text: &str| match parse::decimal(text, precision, scale) {
         Err(DecimalFailure::TooLarge) => decimal_overflow(parse::trimmed(text), precision, scale),
@@ -102,7 +102,7 @@ pub(super) fn from_text(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<A
 }
 
 /// Integers and floats to decimals.
-pub(super) fn to_decimal(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<ArrayRef> {
+pub(super) fn to_decimal(array: &ArrayRef, to: &DataType, mode: Mode<'_>) -> Result<ArrayRef> {
     match array.data_type() {
         DataType::Int8 => from_integer::<Int8Type>(array, to, mode),
         DataType::Int16 => from_integer::<Int16Type>(array, to, mode),
@@ -121,7 +121,7 @@ pub(super) fn to_decimal(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<
 fn from_integer<I: ArrowPrimitiveType>(
     array: &ArrayRef,
     to: &DataType,
-    mode: Mode,
+    mode: Mode<'_>,
 ) -> Result<ArrayRef>
 where
     I::Native: Into<i64>,
@@ -137,7 +137,11 @@ where
 }
 
 /// NaN and the infinities are null: as in Spark, also without `TRY_CAST`.
-fn from_double(array: &PrimitiveArray<Float64Type>, to: &DataType, mode: Mode) -> Result<ArrayRef> {
+fn from_double(
+    array: &PrimitiveArray<Float64Type>,
+    to: &DataType,
+    mode: Mode<'_>,
+) -> Result<ArrayRef> {
     let (precision, scale) = precision_and_scale(to)?;
     let mut values = Vec::with_capacity(array.len());
     for value in array {
@@ -156,7 +160,7 @@ fn from_double(array: &PrimitiveArray<Float64Type>, to: &DataType, mode: Mode) -
 }
 
 /// Decimals to all numbers.
-pub(super) fn from_decimal(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<ArrayRef> {
+pub(super) fn from_decimal(array: &ArrayRef, to: &DataType, mode: Mode<'_>) -> Result<ArrayRef> {
     let (from_precision, from_scale) = precision_and_scale(array.data_type())?;
     let values = array.as_primitive::<Decimal128Type>();
     let failure = |value: i128| overflow(&decimal_text(value, from_scale), array.data_type(), to);

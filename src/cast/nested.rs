@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, FieldRef};
 use std::sync::Arc;
 
 /// Casts the elements, keys, values or fields of a column.
-pub(super) fn convert_parts(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<ArrayRef> {
+pub(super) fn convert_parts(array: &ArrayRef, to: &DataType, mode: Mode<'_>) -> Result<ArrayRef> {
     match (array.data_type(), to) {
         (DataType::List(_), DataType::List(field)) => convert_list(array.as_list(), field, mode),
         (DataType::Map(_, _), DataType::Map(entries, _)) => {
@@ -33,7 +33,7 @@ pub(super) fn convert_parts(array: &ArrayRef, to: &DataType, mode: Mode) -> Resu
     }
 }
 
-fn convert_list(list: &ListArray, field: &FieldRef, mode: Mode) -> Result<ArrayRef> {
+fn convert_list(list: &ListArray, field: &FieldRef, mode: Mode<'_>) -> Result<ArrayRef> {
     let values = convert(list.values(), field.data_type(), mode)?;
     Ok(Arc::new(ListArray::try_new(
         Arc::clone(field),
@@ -47,7 +47,7 @@ fn convert_map(
     map: &MapArray,
     to: &DataType,
     entries_field: &FieldRef,
-    mode: Mode,
+    mode: Mode<'_>,
 ) -> Result<ArrayRef> {
     let DataType::Struct(fields) = entries_field.data_type() else {
         return Err(impossible(map.data_type(), to));

@@ -76,7 +76,7 @@ fn with_nulls_at(array: &dyn Array, rows: &[usize]) -> arrow::buffer::NullBuffer
 }
 
 /// Between integers and floats.
-pub(super) fn between(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<ArrayRef> {
+pub(super) fn between(array: &ArrayRef, to: &DataType, mode: Mode<'_>) -> Result<ArrayRef> {
     let from = array.data_type();
     let is_safe =
         is_floating(to) || (is_integral(from) && from.primitive_width() <= to.primitive_width());
@@ -102,7 +102,11 @@ pub(super) fn between(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<Arr
 }
 
 /// From a wider integer to a narrower one.
-fn narrow<I: ArrowPrimitiveType>(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<ArrayRef>
+fn narrow<I: ArrowPrimitiveType>(
+    array: &ArrayRef,
+    to: &DataType,
+    mode: Mode<'_>,
+) -> Result<ArrayRef>
 where
     I::Native: Display + Copy + TryInto<i8> + TryInto<i16> + TryInto<i32>,
 {
@@ -134,7 +138,7 @@ where
 fn truncate<I: ArrowPrimitiveType>(
     array: &PrimitiveArray<I>,
     to: &DataType,
-    mode: Mode,
+    mode: Mode<'_>,
     shown: impl Fn(I::Native) -> (f64, String) + Copy,
 ) -> Result<ArrayRef> {
     let failure = |value: I::Native| overflow(&shown(value).1, &I::DATA_TYPE, to);
@@ -193,13 +197,13 @@ pub(super) fn to_boolean(array: &ArrayRef) -> Result<ArrayRef> {
 }
 
 /// True is 1, false is 0.
-pub(super) fn from_boolean(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<ArrayRef> {
+pub(super) fn from_boolean(array: &ArrayRef, to: &DataType, mode: Mode<'_>) -> Result<ArrayRef> {
     let numbers = arrow::compute::cast(array, &DataType::Int8)?;
     super::convert(&numbers, to, mode)
 }
 
 /// Text to integers, floats and booleans.
-pub(super) fn from_text(array: &ArrayRef, to: &DataType, mode: Mode) -> Result<ArrayRef> {
+pub(super) fn from_text(array: &ArrayRef, to: &DataType, mode: Mode<'_>) -> Result<ArrayRef> {
     let texts = array.as_string::<i32>();
     let failure = |text: &str| invalid_input(text, &DataType::Utf8, to);
     let is_try = mode.is_try;

@@ -7,12 +7,14 @@ use super::calendar::civil_from_days;
 use super::impossible;
 use super::zone::{MICROS_PER_DAY, MICROS_PER_SECOND, Zone};
 use crate::error::Result;
+use crate::types::variant;
+use crate::variant::{VariantColumn, write_json};
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, StringArray, StringBuilder, StructArray,
 };
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, TimeUnit, TimestampMicrosecondType,
+    Int64Type, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
 };
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -56,6 +58,8 @@ enum Writer<'a> {
     Binary(&'a BinaryArray),
     Date(&'a arrow::array::Date32Array),
     Timestamp(&'a arrow::array::TimestampMicrosecondArray, Zone),
+    Variant(VariantColumn<'a>, Zone),
+    Time(&'a arrow::array::Time64MicrosecondArray),
     List(&'a arrow::array::ListArray, Box<Writer<'a>>),
     Map(&'a arrow::array::MapArray, Box<(Writer<'a>, Writer<'a>)>),
     Struct(&'a StructArray, Vec<Writer<'a>>),
@@ -108,6 +112,10 @@ impl<'a> Writer<'a> {
                 array.as_primitive::<TimestampMicrosecondType>(),
                 if zoned.is_some() { zone } else { Zone::UTC },
             ),
+            other if *other == variant() => Writer::Variant(VariantColumn::of(array)?, zone),
+            DataType::Time64(TimeUnit::Microsecond) => {
+                Writer::Time(array.as_primitive::<Time64MicrosecondType>())
+            }
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
                 Writer::List(list, Box::new(Writer::new(list.values(), zone)?))
@@ -142,6 +150,13 @@ impl<'a> Writer<'a> {
             Writer::Timestamp(array, zone) => {
                 write_timestamp(zone.to_local(array.value(row)), out);
             }
+            // Bytes that are no variant have been refused by whoever made the column.
+            Writer::Variant(array, zone) => {
+                if let Ok(Some(node)) = array.node(row) {
+                    write_json(&node, *zone, out);
+                }
+            }
+            Writer::Time(array) => write_time(array.value(row), out),
             Writer::List(array, element) => {
                 out.push('[');
                 for (index, item) in span(array.value_offsets(), row).enumerate() {
@@ -342,11 +357,16 @@ pub(crate) fn write_date(days: i64, out: &mut String) {
 /// `2024-02-29 12:00:00.5`, of microseconds on the wall clock.
 pub(crate) fn write_timestamp(local: i64, out: &mut String) {
     write_date(local.div_euclid(MICROS_PER_DAY), out);
-    let of_day = local.rem_euclid(MICROS_PER_DAY);
+    out.push(' ');
+    write_time(local.rem_euclid(MICROS_PER_DAY), out);
+}
+
+/// `12:00:00.5`, of microseconds since midnight.
+pub(crate) fn write_time(of_day: i64, out: &mut String) {
     let seconds = of_day / MICROS_PER_SECOND;
     let micros = of_day % MICROS_PER_SECOND;
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    append(out, format_args!(" {hour:02}:{minute:02}:{second:02}"));
+    append(out, format_args!("{hour:02}:{minute:02}:{second:02}"));
     if micros > 0 {
         let fraction = format!("{micros:06}");
         out.push('.');

@@ -7,6 +7,7 @@ mod literal;
 mod spelling;
 #[cfg(test)]
 mod tests;
+mod typed;
 mod window;
 
 use crate::analyze::find_column;
@@ -75,6 +76,9 @@ impl Ast {
 }
 
 fn call_sql(call: &AstCall, schema: &PlanSchema) -> String {
+    if let Some(text) = typed::spelling(call, schema) {
+        return text;
+    }
     let arguments: Vec<String> = call
         .arguments
         .iter()
@@ -153,6 +157,23 @@ fn case(branches: &[(Ast, Ast)], otherwise: Option<&Ast>, schema: &PlanSchema) -
     text + " END"
 }
 
+/// `struct(x, 1)` as Spark spells it inside a lambda: with the names that the fields get.
+fn named_struct(call: &AstCall) -> Ast {
+    let mut arguments = Vec::with_capacity(call.arguments.len() * 2);
+    for (place, argument) in call.arguments.iter().enumerate() {
+        let name = match &argument.kind {
+            AstKind::Name(parts) => parts.last().cloned(),
+            AstKind::Field(_, name) => Some(name.clone()),
+            AstKind::Alias(_, names) => names.first().cloned(),
+            _ => None,
+        };
+        let name = name.unwrap_or_else(|| format!("col{}", place + 1));
+        arguments.push(Ast::string(&name));
+        arguments.push(argument.without_alias().clone());
+    }
+    Ast::call("named_struct", arguments)
+}
+
 /// Spark does not say the names of parameters.
 fn lambda(parameters: &[String], body: &Ast, schema: &PlanSchema) -> String {
     let anonymous = "namedlambdavariable()";
@@ -172,6 +193,26 @@ impl Ast {
                     let rest = parts.iter().skip(1).cloned();
                     let parts = std::iter::once(text.to_owned()).chain(rest).collect();
                     Ast::new(AstKind::Name(parts))
+                })
+            }
+            AstKind::Call(call) if call.name == "struct" => {
+                Some(named_struct(call).with_anonymous(names, text))
+            }
+            _ => None,
+        })
+    }
+
+    /// The same with the names marked that only earlier items of the same list can mean: Spark says so in the name of the column.
+    pub(crate) fn with_lateral_aliases(&self, aliases: &[String], schema: &PlanSchema) -> Ast {
+        self.map(&|ast| match &ast.kind {
+            AstKind::Name(parts) => {
+                let [name] = &parts[..] else { return None };
+                let is_column = matches!(find_column(&schema.columns, parts), Ok(Some(_)) | Err(_));
+                let is_alias = aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name));
+                (is_alias && !is_column).then(|| {
+                    Ast::new(AstKind::Name(vec![format!(
+                        "lateralAliasReference({name})"
+                    )]))
                 })
             }
             _ => None,

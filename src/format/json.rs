@@ -13,6 +13,8 @@ mod scan;
 #[cfg(test)]
 mod tests;
 mod text;
+
+pub(crate) use text::write_string;
 mod value;
 mod writer;
 mod writer_key;

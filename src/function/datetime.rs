@@ -2,8 +2,10 @@
 //! clock shows by the session's time zone.
 
 mod arithmetic;
+mod bucket;
 mod convert;
 mod fields;
+mod make;
 pub(crate) mod pattern;
 mod truncate;
 
@@ -14,9 +16,12 @@ use crate::function::signature::{Wanted, any_nullable, argument_type, count_argu
 use crate::function::{Call, Kernel, ResolveFn, ScalarFunction, Signature};
 use crate::types;
 use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, PrimitiveArray, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, Date32Array, PrimitiveArray, StringArray, Time64MicrosecondArray,
+    TimestampMicrosecondArray,
 };
-use arrow::datatypes::{ArrowPrimitiveType, DataType, Date32Type, TimestampMicrosecondType};
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Date32Type, Int32Type, TimestampMicrosecondType,
+};
 use std::sync::Arc;
 
 /// The functions of this module.
@@ -26,6 +31,8 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
     functions.extend(truncate::functions());
     functions.extend(convert::functions());
     functions.extend(arithmetic::functions());
+    functions.extend(make::functions());
+    functions.extend(bucket::functions());
     functions
 }
 
@@ -36,6 +43,7 @@ pub(crate) const ALIASES: &[(&str, &str)] = &[
     ("dateadd", "date_add"),
     ("datepart", "date_part"),
     ("day", "dayofmonth"),
+    ("localtime", "current_time"),
     ("now", "current_timestamp"),
 ];
 
@@ -82,6 +90,20 @@ fn now() -> Vec<ScalarFunction> {
         ),
         function(
             [
+                "current_time",
+                "current_time([precision])",
+                "What the wall clock of the session's time zone shows at the time of the batch, without the date.",
+                "SELECT current_time()",
+            ],
+            resolve_current_time,
+            |call| {
+                let local = zone(call)?.to_local(call.context.time.as_micros());
+                let time = local.rem_euclid(MICROS_PER_DAY);
+                Ok(Arc::new(Time64MicrosecondArray::from(vec![time])))
+            },
+        ),
+        function(
+            [
                 "current_date",
                 "current_date()",
                 "The date in the session's time zone at the time of the batch.",
@@ -116,6 +138,25 @@ fn constant(name: &str, arguments: &[Expr], returns: DataType) -> Result<Signatu
     Ok(Signature {
         arguments: Vec::new(),
         returns,
+        is_nullable: false,
+    })
+}
+
+/// A time of day has six digits behind the point here, whatever is asked for.
+fn resolve_current_time(arguments: &[Expr]) -> Result<Signature> {
+    count_arguments("current_time", arguments, 0, 1)?;
+    if !arguments.is_empty() {
+        let precision = crate::function::signature::constant("current_time", arguments, 0)?;
+        let is_six = precision
+            .as_primitive_opt::<Int32Type>()
+            .is_some_and(|precision| precision.is_valid(0) && precision.value(0) == 6);
+        if !is_six {
+            return Err(Error::unsupported("a TIME of another precision than 6"));
+        }
+    }
+    Ok(Signature {
+        arguments: arguments.iter().map(|_| DataType::Int32).collect(),
+        returns: types::time(),
         is_nullable: false,
     })
 }

@@ -1,9 +1,10 @@
-//! Checksums and hashes: `md5`, `sha1` (`sha`), `sha2`, `crc32`, `hash` (Murmur3) and `xxhash64`.
+//! Checksums and hashes: `md5`, `sha1` (`sha`), `sha2`, `crc32`, `hmac`, `hash` (Murmur3) and `xxhash64`.
 //!
 //! `hash` and `xxhash64` run over the columns from left to right, each value hashed with the hash so far as its seed, 42 at the start;
 //! null leaves the hash as it is. Spark's Murmur3 differs from the published one in how it mixes the last bytes of a string.
 
 mod fold;
+mod hmac;
 mod murmur3;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,9 @@ mod tests;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::function::kernel::{Bytes, Column, Ints, primitive_of, text_into};
-use crate::function::signature::{BINARY, INT, argument_types, count_arguments, nullable, rule};
+use crate::function::signature::{
+    BINARY, INT, TEXT, argument_types, count_arguments, nullable, rule,
+};
 use crate::function::{Call, ScalarFunction, Signature};
 use crate::types;
 use arrow::array::{ArrayRef, Int32Array, Int64Array};
@@ -22,6 +25,7 @@ use std::sync::Arc;
 /// Every function of this module.
 pub(crate) fn functions() -> Vec<ScalarFunction> {
     let mut functions = digests();
+    functions.push(keyed());
     functions.extend(hashes());
     functions
 }
@@ -80,6 +84,26 @@ fn digests() -> Vec<ScalarFunction> {
             is_deterministic: true,
         },
     ]
+}
+
+fn keyed() -> ScalarFunction {
+    ScalarFunction {
+        name: "hmac",
+        usage: "hmac(key, message[, algorithm])",
+        description: "The keyed hash of a message: SHA-256 (the default), SHA-224, SHA-384, SHA-512, SHA-1 or MD5.",
+        example: "SELECT hex(hmac('key', 'message'))",
+        resolve: |arguments| {
+            rule(
+                "hmac",
+                arguments,
+                &[BINARY, BINARY, TEXT],
+                2,
+                DataType::Binary,
+            )
+        },
+        kernel: hmac::hmac,
+        is_deterministic: true,
+    }
 }
 
 fn hashes() -> Vec<ScalarFunction> {

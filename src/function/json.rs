@@ -5,6 +5,7 @@
 
 mod parse;
 mod text;
+mod tuple;
 
 pub(crate) use parse::with_fields;
 
@@ -23,11 +24,12 @@ use std::sync::Arc;
 pub(crate) fn functions() -> Vec<ScalarFunction> {
     let mut functions = parse::functions();
     functions.extend(text::functions());
+    functions.extend(tuple::functions());
     functions
 }
 
 /// The value of an argument that is an expression over constants.
-fn constant(function: &str, argument: &Expr, condition: &str) -> Result<ArrayRef> {
+pub(super) fn constant(function: &str, argument: &Expr, condition: &str) -> Result<ArrayRef> {
     if !argument.is_constant() {
         return Err(Error::invalid(format!(
             "the schema and the options of `{function}` must be constants"
@@ -41,7 +43,7 @@ fn constant(function: &str, argument: &Expr, condition: &str) -> Result<ArrayRef
 }
 
 /// The options in a map: argument `index`, if there is one.
-fn options_of(
+pub(super) fn options_of(
     function: &str,
     arguments: &[Expr],
     index: usize,
@@ -63,7 +65,7 @@ fn options_of(
 }
 
 /// The pairs of a column of one map of strings.
-fn pairs_of(map: &ArrayRef) -> BTreeMap<String, String> {
+pub(super) fn pairs_of(map: &ArrayRef) -> BTreeMap<String, String> {
     let Some(map) = map
         .as_map_opt()
         .filter(|map| map.len() == 1 && map.is_valid(0))

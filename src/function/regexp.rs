@@ -7,6 +7,7 @@
 mod backtracking;
 mod extract;
 mod like;
+mod map;
 mod pattern;
 mod predicate;
 mod replace;
@@ -25,6 +26,7 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
         extract::functions(),
         replace::functions(),
         split::functions(),
+        map::functions(),
     ]
     .into_iter()
     .flatten()

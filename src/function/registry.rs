@@ -5,8 +5,8 @@
 
 use crate::function::{
     AggregateFunction, ScalarFunction, aggregate, arithmetic, assertion, bitwise, collection,
-    comparison, datetime, hash_functions, json, math, predicate, regexp, sketch, string, url,
-    vector, window,
+    comparison, csv, datetime, encryption, hash_functions, json, math, predicate, regexp, sketch,
+    string, url, variant, vector, window,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -59,6 +59,8 @@ const MODULES: &[Module] = &[
     Module::scalars(datetime::functions, datetime::ALIASES),
     Module::scalars(math::functions, math::ALIASES),
     Module::scalars(json::functions, &[]),
+    Module::scalars(csv::functions, &[]),
+    Module::scalars(encryption::functions, &[]),
     Module::scalars(collection::functions, collection::ALIASES),
     Module::scalars(assertion::functions, &[]),
     Module::scalars(string::functions, string::ALIASES),
@@ -68,6 +70,8 @@ const MODULES: &[Module] = &[
     Module::scalars(vector::functions, &[]),
     Module::scalars(sketch::functions, &[]),
     Module::aggregates(sketch::aggregates, &[]),
+    Module::scalars(variant::functions, &[]),
+    Module::aggregates(variant::aggregates, &[]),
 ];
 
 /// The scalar function of this name or alias (without regard to case).

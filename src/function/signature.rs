@@ -88,7 +88,7 @@ fn can_assign(from: &DataType, to: &DataType) -> bool {
     match (from, to) {
         (DataType::List(from), DataType::List(to)) => can_assign(from.data_type(), to.data_type()),
         (from, DataType::Utf8) => types::is_atomic(from),
-        (DataType::Utf8, to) => types::is_atomic(to),
+        (DataType::Utf8, to) => types::is_atomic(to) && *to != types::time(),
         (from, to) => {
             (types::is_numeric(from) && types::is_numeric(to))
                 || (types::is_datetime(from) && types::is_datetime(to))

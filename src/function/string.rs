@@ -9,6 +9,7 @@ mod encode;
 mod format;
 mod measure;
 mod search;
+mod sentences;
 mod slice;
 mod split;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
         build::functions(),
         encode::functions(),
         format::functions(),
+        sentences::functions(),
     ]
     .into_iter()
     .flatten()
@@ -46,4 +48,5 @@ pub(crate) const ALIASES: &[(&str, &str)] = &[
     ("position", "locate"),
     ("char", "chr"),
     ("printf", "format_string"),
+    ("to_varchar", "to_char"),
 ];

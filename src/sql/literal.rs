@@ -7,11 +7,11 @@ use super::token::syntax_error;
 use crate::cast::zone::Zone;
 use crate::cast::{parse_date, parse_timestamp, parse_timestamp_ntz};
 use crate::error::{Error, Result, Span};
-use crate::expr::{Ast, AstKind};
-use crate::types::{self, DECIMAL_MAX_PRECISION};
+use crate::expr::{Ast, AstKind, TIMESTAMP_LITERAL};
+use crate::types::DECIMAL_MAX_PRECISION;
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
-    Int8Array, Int16Array, Int32Array, Int64Array, NullArray, StringArray,
+    Int8Array, Int16Array, Int32Array, Int64Array, NullArray, StringArray, Time64MicrosecondArray,
     TimestampMicrosecondArray,
 };
 use arrow::datatypes::DataType;
@@ -100,8 +100,27 @@ pub(super) fn timestamp_ntz(written: &str, span: Span) -> Result<Ast> {
     ))
 }
 
+/// `TIME '12:00:00'`.
+///
+/// # Errors
+///
+/// `INVALID_TYPED_LITERAL`, if it is no time of day.
+pub(super) fn time(written: &str, span: Span) -> Result<Ast> {
+    let is_plain = written
+        .trim()
+        .chars()
+        .all(|character| character.is_ascii_digit() || matches!(character, ':' | '.'));
+    let micros = parse_timestamp_ntz(&format!("1970-01-01 {}", written.trim()))
+        .filter(|_| is_plain && written.contains(':'))
+        .ok_or_else(|| invalid_typed("TIME", written, span))?;
+    Ok(constant(
+        Arc::new(Time64MicrosecondArray::from(vec![micros])),
+        span,
+    ))
+}
+
 /// `TIMESTAMP '2024-02-29 12:00:00'`: a constant if it names its zone; else the moment depends on the session's zone, and it
-/// is a cast of its text.
+/// is a call that casts its text.
 ///
 /// # Errors
 ///
@@ -114,7 +133,11 @@ pub(super) fn timestamp(written: &str, span: Span) -> Result<Ast> {
     };
     let micros = moment(0)?;
     if micros != moment(1)? {
-        return Ok(cast(text(written, span), types::timestamp(), false, span));
+        return Ok(super::expression::call(
+            TIMESTAMP_LITERAL,
+            vec![text(written, span)],
+            span,
+        ));
     }
     let array = TimestampMicrosecondArray::from(vec![micros]).with_timezone("UTC");
     Ok(constant(Arc::new(array), span))

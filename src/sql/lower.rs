@@ -6,6 +6,7 @@
 
 mod pipe;
 mod relation;
+mod table;
 mod values;
 
 use super::Relations;

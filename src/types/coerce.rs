@@ -8,7 +8,7 @@
 use super::decimal::{decimal_for_integer, wider_decimal};
 use super::{
     is_ansi_interval, is_atomic, is_datetime, is_decimal, is_floating, is_integral, is_numeric,
-    list_of, map_key_value, map_of, timestamp,
+    list_of, map_key_value, map_of, time, timestamp,
 };
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 
@@ -40,7 +40,7 @@ fn common_with_string(other: &DataType) -> Option<DataType> {
         Some(DataType::Int64)
     } else if is_floating(other) || is_decimal(other) {
         Some(DataType::Float64)
-    } else if is_atomic(other) && !is_ansi_interval(other) {
+    } else if is_atomic(other) && !is_ansi_interval(other) && *other != time() {
         Some(other.clone())
     } else {
         None
@@ -143,7 +143,7 @@ pub fn can_implicitly_cast(from: &DataType, to: &DataType) -> bool {
         return true;
     }
     match (from, to) {
-        (DataType::Utf8, other) => is_atomic(other),
+        (DataType::Utf8, other) => is_atomic(other) && *other != time(),
         (other, DataType::Utf8) => is_atomic(other) || matches!(other, DataType::Interval(_)),
         (DataType::List(from), DataType::List(to)) => {
             can_implicitly_cast(from.data_type(), to.data_type())

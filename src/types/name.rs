@@ -45,6 +45,8 @@ pub fn simple_string(data_type: &DataType) -> String {
         DataType::Date32 => "date",
         DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => "timestamp",
         DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp_ntz",
+        DataType::Time64(TimeUnit::Microsecond) => "time(6)",
+        DataType::LargeBinary => "variant",
         DataType::Duration(TimeUnit::Microsecond) => "interval day to second",
         DataType::Interval(IntervalUnit::YearMonth) => "interval year to month",
         DataType::Interval(IntervalUnit::MonthDayNano) => "interval",

@@ -5,7 +5,7 @@
 
 use super::{
     DECIMAL_MAX_PRECISION, calendar_interval, day_time_interval, list_of, map_of, timestamp,
-    timestamp_ntz, year_month_interval,
+    timestamp_ntz, variant, year_month_interval,
 };
 use crate::error::{Error, Result};
 use arrow::datatypes::{DataType, Field, Fields, Schema};
@@ -202,6 +202,7 @@ impl Parser {
             "STRUCT" => self.structure(depth + 1)?,
             "DECIMAL" | "DEC" | "NUMERIC" => self.decimal()?,
             "INTERVAL" => self.interval()?,
+            "TIME" => return Err(time_refused()),
             other => simple_type(other).ok_or_else(|| unsupported(&name))?,
         };
         if data_type == DataType::Utf8 && self.takes_word("COLLATE") {
@@ -291,6 +292,12 @@ impl Parser {
     }
 }
 
+/// As in Spark, `TIME` is there for literals and what is made of them, not yet for columns and casts.
+fn time_refused() -> Error {
+    Error::invalid("the data type TIME is not supported for columns and casts")
+        .with_condition("UNSUPPORTED_TIME_TYPE")
+}
+
 fn simple_type(upper: &str) -> Option<DataType> {
     Some(match upper {
         "BOOLEAN" => DataType::Boolean,
@@ -305,6 +312,7 @@ fn simple_type(upper: &str) -> Option<DataType> {
         "DATE" => DataType::Date32,
         "TIMESTAMP" | "TIMESTAMP_LTZ" => timestamp(),
         "TIMESTAMP_NTZ" => timestamp_ntz(),
+        "VARIANT" => variant(),
         "VOID" => DataType::Null,
         _ => return None,
     })

@@ -60,7 +60,8 @@ fn what_is_no_type_is_refused_by_name() {
         let error = parse_data_type(text).unwrap_err();
         error.condition().unwrap().to_owned()
     };
-    assert_eq!(condition("variant"), "UNSUPPORTED_DATATYPE");
+    assert_eq!(condition("geography"), "UNSUPPORTED_DATATYPE");
+    assert_eq!(condition("time"), "UNSUPPORTED_TIME_TYPE");
     assert_eq!(condition("array<int"), "PARSE_SYNTAX_ERROR");
     assert_eq!(condition("int int"), "PARSE_SYNTAX_ERROR");
     assert_eq!(

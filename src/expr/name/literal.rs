@@ -1,10 +1,13 @@
 //! Constants as Spark writes them in names: text and numbers bare, everything else with its type.
 
+use crate::cast::parse_timestamp;
+use crate::cast::text::write_time;
+use crate::cast::zone::Zone;
 use crate::expr::is_null_constant;
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{
     DataType, Date32Type, DurationMicrosecondType, Float32Type, Float64Type, IntervalUnit,
-    IntervalYearMonthType, TimeUnit, TimestampMicrosecondType,
+    IntervalYearMonthType, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::util::display::array_value_to_string;
 
@@ -40,6 +43,14 @@ pub(super) fn text(value: &ArrayRef) -> String {
             let micros = value.as_primitive::<TimestampMicrosecondType>().value(0);
             format!("{name} '{}'", timestamp(micros))
         }
+        DataType::Time64(TimeUnit::Microsecond) => {
+            let mut text = String::new();
+            write_time(
+                value.as_primitive::<Time64MicrosecondType>().value(0),
+                &mut text,
+            );
+            format!("TIME '{text}'")
+        }
         DataType::Duration(TimeUnit::Microsecond) => {
             day_time(value.as_primitive::<DurationMicrosecondType>().value(0))
         }
@@ -48,6 +59,13 @@ pub(super) fn text(value: &ArrayRef) -> String {
         }
         _ => array_value_to_string(value, 0).unwrap_or_default(),
     }
+}
+
+/// A timestamp as it was written, in the form that Spark gives it: what the wall clock shows.
+pub(super) fn timestamp_of(written: &str) -> String {
+    let reading = parse_timestamp(written, Zone::UTC, 0);
+    let text = reading.map_or_else(|| written.to_owned(), timestamp);
+    format!("TIMESTAMP '{text}'")
 }
 
 fn float(value: f64, finite: impl Fn() -> String) -> String {

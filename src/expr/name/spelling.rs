@@ -1,5 +1,7 @@
 //! How Spark spells calls.
 
+use crate::expr::TIMESTAMP_LITERAL;
+
 /// Operators that are written between their two arguments, in parentheses.
 const INFIX: &[(&str, &str)] = &[
     ("+", "+"),
@@ -116,6 +118,32 @@ const DEFAULTS: &[(&str, usize, &str)] = &[
     ("lag", 2, "NULL"),
     ("lead", 1, "1, NULL"),
     ("lead", 2, "NULL"),
+    ("aes_decrypt", 2, "GCM, DEFAULT, "),
+    ("aes_decrypt", 3, "DEFAULT, "),
+    ("aes_decrypt", 4, ""),
+    ("aes_encrypt", 2, "GCM, DEFAULT, , "),
+    ("aes_encrypt", 3, "DEFAULT, , "),
+    ("aes_encrypt", 4, ", "),
+    ("aes_encrypt", 5, ""),
+    ("try_aes_decrypt", 2, "GCM, DEFAULT, "),
+    ("try_aes_decrypt", 3, "DEFAULT, "),
+    ("try_aes_decrypt", 4, ""),
+    ("current_time", 0, "6"),
+    ("localtime", 0, "6"),
+    ("instr", 3, "1"),
+    ("make_dt_interval", 0, "0, 0, 0, 0.000000"),
+    ("make_dt_interval", 1, "0, 0, 0.000000"),
+    ("make_dt_interval", 2, "0, 0.000000"),
+    ("make_dt_interval", 3, "0.000000"),
+    ("make_ym_interval", 0, "0, 0"),
+    ("make_ym_interval", 1, "0"),
+    ("str_to_map", 1, ",, :"),
+    ("str_to_map", 2, ":"),
+    ("try_variant_set", 3, "true"),
+    ("variant_set", 3, "true"),
+    ("variant_strip_nulls", 1, "true"),
+    ("st_asbinary", 1, "NDR"),
+    ("st_geomfromwkb", 1, "0"),
     ("from_unixtime", 1, "yyyy-MM-dd HH:mm:ss"),
     ("hmac", 2, "SHA-256"),
     ("listagg", 1, "NULL"),
@@ -154,6 +182,12 @@ const SHORTENED: &[(&str, usize)] = &[
     ("schema_of_json", 1),
     ("to_csv", 1),
     ("to_json", 1),
+    ("from_xml", 1),
+    ("schema_of_xml", 1),
+    ("to_xml", 1),
+    ("try_make_timestamp", 6),
+    ("try_variant_get", 2),
+    ("variant_get", 2),
 ];
 
 /// Functions that cast: Spark writes only what is cast.
@@ -205,6 +239,23 @@ fn operator(name: &str, arguments: &[String]) -> Option<String> {
 /// Forms with a syntax of their own.
 fn special(name: &str, arguments: &[String]) -> Option<String> {
     match (name, arguments) {
+        (TIMESTAMP_LITERAL, [text]) => Some(super::literal::timestamp_of(text)),
+        ("make_timestamp_ltz" | "try_make_timestamp_ltz", [_, _] | [_, _, _]) => {
+            Some(plain("make_timestamp", "", arguments))
+        }
+        ("try_make_timestamp_ntz", [_, _]) => {
+            let made = plain("make_timestamp_ntz", "", arguments);
+            Some(format!("{name}({made})"))
+        }
+        ("convert_timezone", [target, time]) => Some(format!(
+            "convert_timezone(current_timezone(), {target}, {time})"
+        )),
+        ("time_bucket", [size, time]) => {
+            let zoned = time.strip_prefix("TIMESTAMP_NTZ").map_or("", |_| "_NTZ");
+            Some(format!(
+                "time_bucket({size}, {time}, TIMESTAMP{zoned} '1970-01-01 00:00:00')"
+            ))
+        }
         ("if" | "iff", [condition, then, otherwise]) => {
             Some(format!("(IF({condition}, {then}, {otherwise}))"))
         }
@@ -256,7 +307,8 @@ fn plain(name: &str, distinct: &str, arguments: &[String]) -> String {
         .iter()
         .find(|(function, written, _)| *function == name && *written == arguments.len());
     if let Some((_, _, default)) = default {
-        list = format!("{list}, {default}");
+        let separator = if arguments.is_empty() { "" } else { ", " };
+        list = format!("{list}{separator}{default}");
     }
     format!("{spelled}({distinct}{list})")
 }

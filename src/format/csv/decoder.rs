@@ -91,6 +91,31 @@ impl CsvDecoder {
         result
     }
 
+    /// Reads one row: the first record of a text, or a row of nulls if it has none.
+    ///
+    /// # Errors
+    ///
+    /// As [`CsvDecoder::push`].
+    pub(crate) fn push_row(&mut self, text: &[u8]) -> Result<()> {
+        let options = self.options.clone();
+        let mut record = std::mem::take(&mut self.record);
+        let result = match Reader::new(text, &options).next(&mut record) {
+            Some(text) => self.push_record(&record, text),
+            None => {
+                for (_, column) in &mut self.columns {
+                    column.append(None, &options);
+                }
+                if let Some((_, corrupt)) = &mut self.corrupt {
+                    corrupt.append_null();
+                }
+                self.keeps.push(true);
+                Ok(())
+            }
+        };
+        self.record = record;
+        result
+    }
+
     fn push_record(&mut self, record: &Record, text: &[u8]) -> Result<()> {
         let mut why = None;
         if self.fields.is_some_and(|fields| fields != record.len()) {

@@ -99,19 +99,37 @@ impl CsvWriteOptions {
             text.push(b'\n');
         }
         for batch in batches {
-            let columns = batch.columns().iter().map(|column| self.texts(column));
-            let columns = columns.collect::<Result<Vec<_>>>()?;
-            for row in 0..batch.num_rows() {
-                for (index, column) in columns.iter().enumerate() {
-                    self.separate(index, &mut text);
-                    let column = column.as_string::<i32>();
-                    let value = column.is_valid(row).then(|| column.value(row));
-                    self.write_field(value, &mut text);
-                }
+            self.write_records(batch.columns(), batch.num_rows(), &mut text, |text| {
                 text.push(b'\n');
-            }
+            })?;
         }
         Ok(text)
+    }
+
+    /// Appends a record for each row of some columns, and calls `end` behind each.
+    ///
+    /// # Errors
+    ///
+    /// `Internal`, for columns that [`CsvWriteOptions::check`] refuses.
+    pub(crate) fn write_records(
+        &self,
+        columns: &[ArrayRef],
+        rows: usize,
+        into: &mut Vec<u8>,
+        mut end: impl FnMut(&mut Vec<u8>),
+    ) -> Result<()> {
+        let columns = columns.iter().map(|column| self.texts(column));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        for row in 0..rows {
+            for (index, column) in columns.iter().enumerate() {
+                self.separate(index, into);
+                let column = column.as_string::<i32>();
+                let value = column.is_valid(row).then(|| column.value(row));
+                self.write_field(value, into);
+            }
+            end(into);
+        }
+        Ok(())
     }
 
     fn separate(&self, index: usize, into: &mut Vec<u8>) {

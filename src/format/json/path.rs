@@ -69,6 +69,11 @@ impl JsonPath {
         Some(JsonPath(steps))
     }
 
+    /// The path to a field of the outermost object.
+    pub(crate) fn field(name: &str) -> JsonPath {
+        JsonPath(vec![Step::Name(name.as_bytes().to_vec())])
+    }
+
     /// Appends what the path names in `json`; whether there is anything. Not, if the text is no JSON.
     pub(crate) fn find(&self, json: &[u8], into: &mut Vec<u8>) -> bool {
         let syntax = Syntax::of(&JsonOptions {

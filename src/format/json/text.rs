@@ -4,7 +4,7 @@ use super::cursor::{Cursor, Read, unescape};
 use crate::cast::text::double_text;
 
 /// Appends a string in double quotes, with the escapes Jackson writes.
-pub(super) fn write_string(text: &[u8], into: &mut Vec<u8>) {
+pub(crate) fn write_string(text: &[u8], into: &mut Vec<u8>) {
     into.push(b'"');
     let mut written = 0;
     for (at, byte) in text.iter().enumerate() {

@@ -4,12 +4,13 @@ use super::{column, dates, function, has, signature, strings, time_array, times,
 use crate::cast::calendar::{civil_from_days, days_from_civil, days_in_month};
 use crate::cast::zone::{MICROS_PER_DAY, Zone};
 use crate::error::{Error, Result};
-use crate::function::{Call, ScalarFunction};
+use crate::expr::Expr;
+use crate::function::{Call, ScalarFunction, Signature};
 use crate::types;
 use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Float64Array, Int32Array, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{DataType, Decimal128Type, Int32Type};
+use arrow::datatypes::{DataType, Int32Type};
 use std::sync::Arc;
 
 #[expect(clippy::too_many_lines, reason = "a table, with one entry a function")]
@@ -161,32 +162,6 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
         ),
         function(
             [
-                "make_timestamp",
-                "make_timestamp(year, month, day, hour, minute, second[, time_zone])",
-                "The moment when the wall clock of the time zone shows these parts.",
-                "SELECT make_timestamp(2014, 12, 28, 6, 30, 45.887)",
-            ],
-            |a| {
-                signature(
-                    "make_timestamp",
-                    a,
-                    &[
-                        DataType::Int32,
-                        DataType::Int32,
-                        DataType::Int32,
-                        DataType::Int32,
-                        DataType::Int32,
-                        DataType::Decimal128(16, 6),
-                        DataType::Utf8,
-                    ],
-                    (6, types::timestamp()),
-                    false,
-                )
-            },
-            make_timestamp,
-        ),
-        function(
-            [
                 "from_utc_timestamp",
                 "from_utc_timestamp(timestamp, time_zone)",
                 "Takes the moment's UTC reading, and shows it as the time zone's wall clock would.",
@@ -221,6 +196,16 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
             },
             |c| turn(c, Zone::to_utc),
         ),
+        function(
+            [
+                "convert_timezone",
+                "convert_timezone([source_zone, ]target_zone, timestamp_ntz)",
+                "What the wall clock of one time zone (the session's by default) shows, as that of another shows it.",
+                "SELECT convert_timezone('Europe/Brussels', 'America/Los_Angeles', timestamp_ntz'2021-12-06 00:00:00')",
+            ],
+            resolve_convert,
+            convert_timezone,
+        ),
     ]
 }
 
@@ -228,7 +213,7 @@ fn overflow() -> Error {
     Error::data("the date is out of range").with_condition("DATETIME_OVERFLOW")
 }
 
-fn invalid_parts(what: &str) -> Error {
+pub(super) fn invalid_parts(what: &str) -> Error {
     Error::data(format!(
         "{what}. Use a try_ function, or filter such rows out"
     ))
@@ -378,7 +363,7 @@ fn day_named(name: &str) -> Option<i32> {
         .map(|(day, _)| day)
 }
 
-fn date_of(year: i32, month: i32, day: i32) -> Option<i64> {
+pub(super) fn date_of(year: i32, month: i32, day: i32) -> Option<i64> {
     days_from_civil(
         i64::from(year),
         u8::try_from(month).ok()?,
@@ -406,46 +391,43 @@ fn make_date(call: &Call<'_>) -> Result<ArrayRef> {
     Ok(Arc::new(made))
 }
 
-fn make_timestamp(call: &Call<'_>) -> Result<ArrayRef> {
-    let integers = (0..5)
-        .map(|index| typed::<Int32Type>(call, index))
-        .collect::<Result<Vec<_>>>()?;
-    let seconds = typed::<Decimal128Type>(call, 5)?;
-    let zones = if has(call, 6) {
-        Some(strings(call, 6)?)
+fn resolve_convert(arguments: &[Expr]) -> Result<Signature> {
+    let returns = types::timestamp_ntz();
+    let wanted = [DataType::Utf8, DataType::Utf8, types::timestamp_ntz()];
+    let skipped = usize::from(arguments.len() == 2);
+    signature(
+        "convert_timezone",
+        arguments,
+        wanted.get(skipped..).unwrap_or_default(),
+        (2, returns),
+        false,
+    )
+}
+
+fn convert_timezone(call: &Call<'_>) -> Result<ArrayRef> {
+    let last = call.arguments.len() - 1;
+    let (times, targets) = (times(call, last)?, strings(call, last - 1)?);
+    let sources = if last == 2 {
+        Some(strings(call, 0)?)
     } else {
         None
     };
     let session = super::zone(call)?;
     let row = |row: usize| {
-        let is_null = integers.iter().any(|part| part.is_null(row))
-            || seconds.is_null(row)
-            || zones.as_ref().is_some_and(|zones| zones.is_null(row));
-        if is_null {
+        if times.is_null(row) || targets.is_null(row) {
             return Ok(None);
         }
-        let zone = match &zones {
-            Some(zones) => Zone::parse(zones.value(row))?,
+        let source = match &sources {
+            Some(sources) if sources.is_null(row) => return Ok(None),
+            Some(sources) => Zone::parse(sources.value(row))?,
             None => session,
         };
-        let parts: Vec<i32> = integers.iter().map(|part| part.value(row)).collect();
-        moment_of(&parts, seconds.value(row), zone)
-            .map(Some)
-            .ok_or_else(|| invalid_parts(&format!("there is no such moment. parts=`{parts:?}`")))
+        let target = Zone::parse(targets.value(row))?;
+        let moment = source.to_utc(times.value(row)).ok_or_else(overflow)?;
+        Ok(Some(target.to_local(moment)))
     };
-    let made: TimestampMicrosecondArray = (0..seconds.len()).map(row).collect::<Result<_>>()?;
-    Ok(time_array(made, call.returns))
-}
-
-/// A second of 60 with no fraction is the next minute's first.
-fn moment_of(parts: &[i32], micros: i128, zone: Zone) -> Option<i64> {
-    let [year, month, day, hour, minute] = parts.try_into().ok()?;
-    let micros = i64::try_from(micros).ok()?;
-    let is_in_range =
-        (0..24).contains(&hour) && (0..60).contains(&minute) && (0..=60_000_000).contains(&micros);
-    let of_day = (i64::from(hour) * 60 + i64::from(minute)) * 60_000_000 + micros;
-    let days: i64 = date_of(year, month, day).filter(|_| is_in_range)?;
-    zone.to_utc(days.checked_mul(MICROS_PER_DAY)?.checked_add(of_day)?)
+    let converted: TimestampMicrosecondArray = (0..times.len()).map(row).collect::<Result<_>>()?;
+    Ok(time_array(converted, call.returns))
 }
 
 fn turn(call: &Call<'_>, by: impl Fn(Zone, i64) -> Option<i64>) -> Result<ArrayRef> {

@@ -14,7 +14,7 @@ use crate::types;
 use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Int64Array, StringBuilder, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{DataType, Int64Type, TimeUnit};
+use arrow::datatypes::{DataType, Int64Type, Time64MicrosecondType, TimeUnit};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -49,6 +49,26 @@ fn from_text() -> Vec<ScalarFunction> {
             ],
             |a| resolve_parse("try_to_timestamp", a, types::timestamp(), true),
             |c| to_moment(c, true),
+        ),
+        function(
+            [
+                "to_timestamp_ltz",
+                "to_timestamp_ltz(text[, pattern])",
+                "As to_timestamp.",
+                "SELECT to_timestamp_ltz('2016-12-31', 'yyyy-MM-dd')",
+            ],
+            |a| resolve_parse("to_timestamp_ltz", a, types::timestamp(), false),
+            |c| to_moment(c, false),
+        ),
+        function(
+            [
+                "to_timestamp_ntz",
+                "to_timestamp_ntz(text[, pattern])",
+                "The reading of a wall clock that a text shows.",
+                "SELECT to_timestamp_ntz('2016-12-31 00:12:00')",
+            ],
+            |a| resolve_parse("to_timestamp_ntz", a, types::timestamp_ntz(), false),
+            |c| to_moment(c, false),
         ),
         function(
             [
@@ -253,10 +273,11 @@ impl<'a> Reader<'a> {
             .ok_or_else(|| Error::internal("a pattern was lost"))
     }
 
-    /// The moments that the texts of argument 0 show by the patterns of argument 1.
+    /// The moments (or, where the result has no zone, readings) that the texts of argument 0 show by the patterns of argument 1.
     fn moments(&mut self, is_try: bool) -> Result<TimestampMicrosecondArray> {
         let (texts, patterns) = (strings(self.call, 0)?, strings(self.call, 1)?);
         let zone = self.zone;
+        let is_local = *self.call.returns == types::timestamp_ntz();
         texts
             .iter()
             .zip(patterns.iter())
@@ -264,10 +285,11 @@ impl<'a> Reader<'a> {
                 let (Some(text), Some(pattern)) = row else {
                     return Ok(None);
                 };
-                let moment = self
-                    .pattern(pattern)?
-                    .parse(text)
-                    .and_then(|(local, named)| named.unwrap_or(zone).to_utc(local));
+                let parsed = self.pattern(pattern)?.parse(text);
+                let moment = parsed.and_then(|(local, named)| match named {
+                    _ if is_local => Some(local),
+                    named => named.unwrap_or(zone).to_utc(local),
+                });
                 match moment {
                     None if !is_try => Err(unreadable(text, pattern)),
                     moment => Ok(moment),
@@ -408,6 +430,7 @@ fn unix_timestamp(call: &Call<'_>) -> Result<ArrayRef> {
 fn resolve_format(arguments: &[Expr]) -> Result<Signature> {
     let time = match arguments.first().map(|argument| &argument.data_type) {
         Some(DataType::Timestamp(TimeUnit::Microsecond, None)) => types::timestamp_ntz(),
+        Some(time) if *time == types::time() => types::time(),
         _ => types::timestamp(),
     };
     signature(
@@ -419,7 +442,34 @@ fn resolve_format(arguments: &[Expr]) -> Result<Signature> {
     )
 }
 
+/// Letters of a pattern that speak of the time of day.
+const LETTERS_OF_TIME: &str = "HhKkmsSaAnN";
+
+/// Whether a pattern asks for a time of day only. Quoted text asks for nothing.
+fn is_of_time(pattern: &str) -> bool {
+    pattern.split('\'').step_by(2).all(|unquoted| {
+        let mut letters = unquoted.chars().filter(char::is_ascii_alphabetic);
+        letters.all(|letter| LETTERS_OF_TIME.contains(letter))
+    })
+}
+
+/// A time of day by the pattern of argument 1.
+fn time_format(call: &Call<'_>) -> Result<ArrayRef> {
+    let patterns = strings(call, 1)?;
+    if let Some(pattern) = patterns.iter().flatten().find(|text| !is_of_time(text)) {
+        return Err(Error::data(format!(
+            "a TIME has no date that the pattern could show. pattern=`{pattern}`"
+        ))
+        .with_condition("INVALID_PARAMETER_VALUE.PATTERN"));
+    }
+    let times = typed::<Time64MicrosecondType>(call, 0)?;
+    format_all(call, &times.unary(|time| time))
+}
+
 fn date_format(call: &Call<'_>) -> Result<ArrayRef> {
+    if column(call, 0)?.data_type() == &types::time() {
+        return time_format(call);
+    }
     let local = local_times(call, 0)?;
     format_all(call, &local)
 }

@@ -8,7 +8,7 @@ use crate::expr::Expr;
 use crate::function::signature::{any_nullable, constant, count_arguments, unexpected_type};
 use crate::function::{Call, ScalarFunction, Signature};
 use crate::types;
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int32Array};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int32Array, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, DurationMicrosecondType, IntervalUnit, IntervalYearMonthType, TimeUnit,
@@ -148,6 +148,26 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
         ),
         function(
             [
+                "dayname",
+                "dayname(date)",
+                "The English name of the day of the week, in three letters.",
+                "SELECT dayname(DATE('2008-02-20'))",
+            ],
+            |a| of_name("dayname", a),
+            |c| name(c, Part::WeekDay, "MonTueWedThuFriSatSun"),
+        ),
+        function(
+            [
+                "monthname",
+                "monthname(date)",
+                "The English name of the month, in three letters.",
+                "SELECT monthname('2008-02-20')",
+            ],
+            |a| of_name("monthname", a),
+            |c| name(c, Part::Month, "   JanFebMarAprMayJunJulAugSepOctNovDec"),
+        ),
+        function(
+            [
                 "date_part",
                 "date_part(field, source)",
                 "The named part of a date, moment or interval.",
@@ -177,6 +197,24 @@ fn of_date(name: &str, arguments: &[Expr]) -> Result<Signature> {
         (1, DataType::Int32),
         false,
     )
+}
+
+fn of_name(name: &str, arguments: &[Expr]) -> Result<Signature> {
+    let wanted = [DataType::Date32];
+    signature(name, arguments, &wanted, (1, DataType::Utf8), false)
+}
+
+/// The three letters of `names` at the number of the part.
+fn name(call: &Call<'_>, part: Part, names: &'static str) -> Result<ArrayRef> {
+    let letters = |days: i32| {
+        let start = usize::try_from(of_days(i64::from(days), part)).ok()? * 3;
+        names.get(start..start + 3)
+    };
+    let texts: StringArray = dates(call, 0)?
+        .iter()
+        .map(|days| days.and_then(letters))
+        .collect();
+    Ok(Arc::new(texts))
 }
 
 /// A moment without zone stays one; everything else becomes a moment.

@@ -3,7 +3,7 @@ use super::murmur3::Murmur3;
 use crate::batch::{BatchContext, Timestamp};
 use crate::expr::Value;
 use crate::function::Call;
-use crate::function::testing::{answers, assert_answers};
+use crate::function::testing::{answers, assert_answers, assert_fails};
 use arrow::array::{ArrayRef, Int32Array, ListArray, StringArray};
 use arrow::datatypes::{DataType, Int32Type};
 use std::sync::Arc;
@@ -53,4 +53,36 @@ fn nested_values_are_hashed_part_by_part() {
     };
     assert_eq!(fold(&call, &Murmur3).unwrap(), [-1_321_691_492; 2]);
     assert_eq!(fold(&call, &Xxh64).unwrap(), [5_602_566_077_635_097_486; 2]);
+}
+
+#[test]
+fn a_message_is_hashed_with_a_key() {
+    assert_answers(&[
+        (
+            "hex(hmac('key', 'message', 'sha1'))",
+            "2088DF74D5F2146B48146CAF4965377E9D0BE3A4",
+        ),
+        (
+            "hex(hmac('key', 'message', 'MD5'))",
+            "4E4748E62B463521F6775FBF921234B5",
+        ),
+        (
+            "hex(hmac('key', 'message', 'SHA256'))",
+            "6E9EF29B75FFFC5B7ABAE527D58FDADB2FE42E7219011976917343065F58ED4A",
+        ),
+        (
+            "substring(hex(hmac('key', 'message', 'SHA-512')), 1, 16)",
+            "E477384D7CA229DD",
+        ),
+        ("hmac(NULL, 'message')", "NULL"),
+        // A key longer than a block is hashed first.
+        (
+            "hmac(repeat('k', 100), 'm') = hmac(unhex(sha2(repeat('k', 100), 256)), 'm')",
+            "true",
+        ),
+    ]);
+    assert_fails(&[(
+        "hmac('key', 'message', 'x')",
+        "INVALID_PARAMETER_VALUE.HMAC_ALGORITHM",
+    )]);
 }

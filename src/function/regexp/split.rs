@@ -52,7 +52,11 @@ fn kernel(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 /// An empty pattern splits between all characters.
-fn split_characters(text: &str, limit: Option<usize>, mut push: impl FnMut(&str)) {
+pub(super) fn split_characters<'t>(
+    text: &'t str,
+    limit: Option<usize>,
+    mut push: impl FnMut(&'t str),
+) {
     let mut rest = text;
     let mut parts = 1;
     while let Some(first) = rest.chars().next() {
@@ -68,11 +72,11 @@ fn split_characters(text: &str, limit: Option<usize>, mut push: impl FnMut(&str)
     push(rest);
 }
 
-fn split(
-    text: &str,
+pub(super) fn split<'t>(
+    text: &'t str,
     pattern: &Pattern,
     limit: Option<usize>,
-    mut push: impl FnMut(&str),
+    mut push: impl FnMut(&'t str),
 ) -> Result<()> {
     let (mut index, mut parts) = (0, 0);
     if limit != Some(1) {

@@ -25,8 +25,6 @@ fn like_knows_wildcards_and_escapes() {
     assert_eq!(matches, ["true", "NULL", "true"]);
 }
 
-/// Line ends, looking around and looking back need the backtracking engine.
-#[cfg(feature = "backtracking-regex")]
 #[test]
 fn patterns_mean_what_they_mean_in_java() {
     assert_answers(&[
@@ -37,15 +35,7 @@ fn patterns_mean_what_they_mean_in_java() {
         (r"'ABC' RLIKE '(?i)a[b-c]C'", "true"),
         ("'a\\u2028b' RLIKE 'a.b'", "false"),
         ("'a\\nb' RLIKE '(?s)a.b'", "true"),
-        ("'ab\\n' RLIKE 'ab$'", "true"),
-        ("'ab\\r\\n' RLIKE 'ab$'", "true"),
-        ("'ab\\n\\n' RLIKE 'ab$'", "false"),
         ("'a\\nb' RLIKE '^b'", "false"),
-        ("'a\\nb' RLIKE '(?m)^b'", "true"),
-        (r"'aa' RLIKE r'^(a)\1$'", "true"),
-        ("'foobar' RLIKE 'foo(?=bar)'", "true"),
-        ("'foobar' RLIKE '(?<!foo)bar'", "false"),
-        ("'aaa' RLIKE 'a*+a'", "false"),
         (r"'a.b' RLIKE r'^\Qa.b\E$'", "true"),
         (r"'x' RLIKE '[a-z&&[^aeiou]]'", "true"),
         (r"'e' RLIKE '[a-z&&[^aeiou]]'", "false"),
@@ -62,6 +52,56 @@ fn patterns_mean_what_they_mean_in_java() {
         (r"'a' RLIKE r'\y'", "INVALID_PARAMETER_VALUE.PATTERN"),
         (r"'a' RLIKE 'a**'", "INVALID_PARAMETER_VALUE.PATTERN"),
     ]);
+}
+
+/// What only an engine that backtracks can do: looking around and back, possessive repetition, `$` before a line break at the end.
+const BACKTRACKING: &[(&str, &str)] = &[
+    ("'ab\\n' RLIKE 'ab$'", "true"),
+    ("'ab\\r\\n' RLIKE 'ab$'", "true"),
+    ("'ab\\n\\n' RLIKE 'ab$'", "false"),
+    ("'a\\nb' RLIKE '(?m)^b'", "true"),
+    (r"'aa' RLIKE r'^(a)\1$'", "true"),
+    ("'foobar' RLIKE 'foo(?=bar)'", "true"),
+    ("'foobar' RLIKE '(?<!foo)bar'", "false"),
+    ("'aaa' RLIKE 'a*+a'", "false"),
+];
+
+#[cfg(feature = "backtracking-regex")]
+#[test]
+fn patterns_that_look_around_or_back_mean_what_they_mean_in_java() {
+    assert_answers(BACKTRACKING);
+}
+
+#[cfg(not(feature = "backtracking-regex"))]
+#[test]
+fn patterns_that_look_around_or_back_are_refused_rather_than_answered_wrongly() {
+    for (sql, expected) in BACKTRACKING {
+        match crate::function::testing::answer(sql) {
+            Ok(answer) => assert_eq!(&answer, expected, "{sql}"),
+            Err(error) => assert_eq!(
+                error.condition(),
+                Some("INVALID_PARAMETER_VALUE.PATTERN"),
+                "{sql}: {error}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn a_text_of_pairs_becomes_a_map() {
+    assert_answers(&[
+        ("str_to_map('a:1,b:2,c:3')", "{a -> 1, b -> 2, c -> 3}"),
+        ("str_to_map('a')", "{a -> null}"),
+        ("str_to_map('a:b:c')", "{a -> b:c}"),
+        ("str_to_map('a:1;b:2', ';')", "{a -> 1, b -> 2}"),
+        (
+            "str_to_map('a1b2c', '[0-9]', 'x')",
+            "{a -> null, b -> null, c -> null}",
+        ),
+        ("str_to_map('')", "{ -> null}"),
+        ("str_to_map(NULL)", "NULL"),
+    ]);
+    assert_fails(&[("str_to_map('a:1,a:2')", "DUPLICATED_MAP_KEY")]);
 }
 
 #[test]

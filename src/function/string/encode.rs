@@ -1,15 +1,16 @@
-//! Strings and bytes: `base64`, `unbase64`, `encode`, `decode`, `to_binary` and the checks for UTF-8.
+//! Strings and bytes: `base64`, `unbase64`, `to_base32`, `from_base32`, `encode`, `decode`, `to_binary` and the checks for UTF-8.
 
+mod base32;
 mod base64;
 mod charset;
 
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::function::kernel::{
-    Bytes, Column, Text, argument, booleans_of, text_into, try_bytes_into, try_text_into,
+    Bytes, Column, Text, argument, booleans_of, text_into, text_of, try_bytes_into, try_text_into,
 };
 use crate::function::signature::{
-    BINARY, TEXT, TEXT_OR_BINARY, argument_types, constant, nullable, rule,
+    BINARY, TEXT, TEXT_OR_BINARY, argument_types, constant, nullable, rule, unexpected_type,
 };
 use crate::function::{Call, ScalarFunction, Signature};
 use arrow::array::{Array, ArrayRef, AsArray};
@@ -51,6 +52,35 @@ fn codings() -> Vec<ScalarFunction> {
                     text.get(row)
                         .map(|text| base64::decode(text, out))
                         .transpose()
+                })
+            },
+            is_deterministic: true,
+        },
+        ScalarFunction {
+            name: "to_base32",
+            usage: "to_base32(bin)",
+            description: "The bytes in Base32.",
+            example: "SELECT to_base32('foobar')",
+            resolve: |arguments| rule("to_base32", arguments, &[BINARY], 1, DataType::Utf8),
+            kernel: |call| {
+                let bytes: Bytes<'_> = Column::of(call, 0)?;
+                text_into(call.rows, |row, out| {
+                    base32::encode(bytes.get(row)?, out);
+                    Some(())
+                })
+            },
+            is_deterministic: true,
+        },
+        ScalarFunction {
+            name: "from_base32",
+            usage: "from_base32(str)",
+            description: "The bytes of a Base32 string; characters that are not of its alphabet are passed over.",
+            example: "SELECT from_base32('MZXW6YTBOI======')",
+            resolve: |arguments| rule("from_base32", arguments, &[TEXT], 1, DataType::Binary),
+            kernel: |call| {
+                let text: Text<'_> = Column::of(call, 0)?;
+                try_bytes_into(call.rows, |row, out| {
+                    Ok(text.get(row).map(|text| base32::decode(text, out)))
                 })
             },
             is_deterministic: true,
@@ -137,6 +167,27 @@ fn validity() -> Vec<ScalarFunction> {
                 let text: Text<'_> = Column::of(call, 0)?;
                 booleans_of(call.rows, |row| text.get(row).map(|_| true))
             },
+            is_deterministic: true,
+        },
+        ScalarFunction {
+            name: "collation",
+            usage: "collation(str)",
+            description: "The name of the collation of a string: strings are compared by their bytes.",
+            example: "SELECT collation('Spark SQL')",
+            resolve: |arguments| {
+                argument_types("collation", arguments, &[TEXT], 1)?;
+                match arguments.first() {
+                    Some(other) if other.data_type != DataType::Utf8 => {
+                        Err(unexpected_type("collation", other, 0, "STRING"))
+                    }
+                    _ => Ok(Signature {
+                        arguments: vec![DataType::Utf8],
+                        returns: DataType::Utf8,
+                        is_nullable: false,
+                    }),
+                }
+            },
+            kernel: |call| text_of(call.rows, |_| Some("SYSTEM.BUILTIN.UTF8_BINARY")),
             is_deterministic: true,
         },
         ScalarFunction {

@@ -2,7 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::expr::Expr;
-use crate::function::kernel::{Bytes, Column, Ints, Text, argument, booleans_of, primitive_of};
+use crate::function::kernel::{
+    Bytes, Column, Ints, Text, argument, booleans_of, primitive_of, try_primitive_of,
+};
 use crate::function::signature::{BINARY, INT, TEXT, rule};
 use crate::function::{Call, ScalarFunction, Signature};
 use arrow::array::ArrayRef;
@@ -18,24 +20,19 @@ fn positions() -> Vec<ScalarFunction> {
     vec![
         ScalarFunction {
             name: "instr",
-            usage: "instr(str, substr)",
-            description: "The position, from 1, of the first occurrence of substr; 0 if there is none.",
+            usage: "instr(str, substr[, pos[, occurrence]])",
+            description: "The position, from 1, of an occurrence of substr at or behind pos; a negative pos counts, and searches, from the end; 0 if there is none.",
             example: "SELECT instr('tide mill', 'mill')",
             resolve: |arguments| {
-                if arguments.len() > 2 {
-                    return Err(Error::unsupported(
-                        "`instr` with a position or an occurrence",
-                    ));
-                }
-                rule("instr", arguments, &[TEXT, TEXT], 2, DataType::Int32)
+                rule(
+                    "instr",
+                    arguments,
+                    &[TEXT, TEXT, INT, INT],
+                    2,
+                    DataType::Int32,
+                )
             },
-            kernel: |call| {
-                let (text, part): (Text<'_>, Text<'_>) =
-                    (Column::of(call, 0)?, Column::of(call, 1)?);
-                primitive_of::<Int32Type>(call, |row| {
-                    Some(position(text.get(row)?, part.get(row)?, 0))
-                })
-            },
+            kernel: instr,
             is_deterministic: true,
         },
         ScalarFunction {
@@ -45,6 +42,18 @@ fn positions() -> Vec<ScalarFunction> {
             example: "SELECT locate('bar', 'foobarbar', 5)",
             resolve: resolve_locate,
             kernel: locate,
+            is_deterministic: true,
+        },
+        ScalarFunction {
+            name: "luhn_check",
+            usage: "luhn_check(str)",
+            description: "Whether a string of digits has the right check digit of Luhn at its end.",
+            example: "SELECT luhn_check('79927398713')",
+            resolve: |arguments| rule("luhn_check", arguments, &[TEXT], 1, DataType::Boolean),
+            kernel: |call| {
+                let text: Text<'_> = Column::of(call, 0)?;
+                booleans_of(call.rows, |row| text.get(row).map(is_luhn))
+            },
             is_deterministic: true,
         },
         ScalarFunction {
@@ -103,6 +112,24 @@ fn predicates() -> Vec<ScalarFunction> {
     ]
 }
 
+/// Every second digit from the right counts double, its own digits added up; all of them make a multiple of ten.
+fn is_luhn(text: &str) -> bool {
+    let mut sum = 0;
+    for (index, byte) in text.bytes().rev().enumerate() {
+        if !byte.is_ascii_digit() {
+            return false;
+        }
+        let digit = u32::from(byte - b'0');
+        sum += match index % 2 {
+            0 => digit,
+            _ => digit * 2 / 10 + digit * 2 % 10,
+        };
+        // Only the last digit of the sum counts.
+        sum %= 10;
+    }
+    !text.is_empty() && sum == 0
+}
+
 /// The number, from 1, of the character at which `part` first stands in `text`, `skipped` characters or more into it; 0 if it does
 /// not. The empty string stands everywhere first.
 fn position(text: &str, part: &str, skipped: usize) -> i32 {
@@ -118,6 +145,70 @@ fn position(text: &str, part: &str, skipped: usize) -> i32 {
     };
     let before = rest.get(..found).unwrap_or_default().chars().count();
     i32::try_from(skipped + before + 1).unwrap_or(i32::MAX)
+}
+
+fn instr(call: &Call<'_>) -> Result<ArrayRef> {
+    let (text, part): (Text<'_>, Text<'_>) = (Column::of(call, 0)?, Column::of(call, 1)?);
+    let start: Option<Ints<'_>> = Column::optional(call, 2)?;
+    let occurrence: Option<Ints<'_>> = Column::optional(call, 3)?;
+    try_primitive_of::<Int32Type>(call, |row| {
+        let start = start.map_or(Some(1), |start| start.get(row));
+        let occurrence = occurrence.map_or(Some(1), |occurrence| occurrence.get(row));
+        let (Some(text), Some(part), Some(start), Some(occurrence)) =
+            (text.get(row), part.get(row), start, occurrence)
+        else {
+            return Ok(None);
+        };
+        let occurrence = usize::try_from(occurrence)
+            .ok()
+            .filter(|occurrence| *occurrence > 0)
+            .ok_or_else(|| {
+                Error::data(format!(
+                    "the occurrence that `instr` looks for must be positive. occurrence=`{occurrence}`"
+                ))
+                .with_condition("INVALID_PARAMETER_VALUE.OCCURRENCE")
+            })?;
+        Ok(Some(match start {
+            0 => 0,
+            1.. => forward(text, part, start.unsigned_abs() as usize - 1, occurrence),
+            _ => backward(text, part, start.unsigned_abs() as usize, occurrence),
+        }))
+    })
+}
+
+/// The position of the occurrence number `occurrence` that starts `skipped` characters or more into the text.
+fn forward(text: &str, part: &str, skipped: usize, occurrence: usize) -> i32 {
+    let (mut skipped, mut found) = (skipped, 0);
+    for _ in 0..occurrence {
+        found = position(text, part, skipped);
+        match usize::try_from(found) {
+            Ok(0) | Err(_) => return 0,
+            Ok(next) => skipped = next,
+        }
+    }
+    found
+}
+
+/// The position of the occurrence number `occurrence`, counted from the end, among those that start `from_end` characters or more before
+/// the end.
+fn backward(text: &str, part: &str, from_end: usize, occurrence: usize) -> i32 {
+    if part.is_empty() {
+        return 1;
+    }
+    let characters: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+    let Some(last) = characters.len().checked_sub(from_end) else {
+        return 0;
+    };
+    let starts = |index: usize| {
+        let at = characters.get(index).copied();
+        let rest = at.and_then(|at| text.get(at..));
+        rest.is_some_and(|rest| rest.starts_with(part))
+    };
+    let found = (0..=last)
+        .rev()
+        .filter(|index| starts(*index))
+        .nth(occurrence - 1);
+    found.map_or(0, |index| i32::try_from(index + 1).unwrap_or(i32::MAX))
 }
 
 fn resolve_locate(arguments: &[Expr]) -> Result<Signature> {

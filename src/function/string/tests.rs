@@ -174,3 +174,52 @@ fn numbers_are_formatted_as_java_does() {
         ("format_string('%tY', 1)", ""),
     ]);
 }
+
+#[test]
+fn occurrences_are_found_from_either_end() {
+    assert_answers(&[
+        ("instr('abcabc', 'b', 3)", "5"),
+        ("instr('abcabc', 'b', 1, 2)", "5"),
+        ("instr('abcabc', 'b', 1, 3)", "0"),
+        ("instr('abcabc', 'b', 0)", "0"),
+        ("instr('abcabc', 'b', -1)", "5"),
+        ("instr('abcabc', 'b', -3)", "2"),
+        ("instr('abcabc', 'b', -1, 2)", "2"),
+        ("instr('abcabc', 'bc', -1)", "5"),
+        ("instr('abcabc', '', -1)", "1"),
+        ("instr('abcabc', '', 3)", "1"),
+        ("instr('abcabc', 'b', NULL)", "NULL"),
+        ("instr('éaé', 'é', -1)", "3"),
+    ]);
+    assert_fails(&[(
+        "instr('abcabc', 'b', 1, 0)",
+        "INVALID_PARAMETER_VALUE.OCCURRENCE",
+    )]);
+}
+
+#[test]
+fn check_digits_are_checked() {
+    assert_answers(&[
+        ("luhn_check('79927398713')", "true"),
+        ("luhn_check('79927398714')", "false"),
+        ("luhn_check(8112189876)", "true"),
+        ("luhn_check('')", "false"),
+        ("luhn_check(' 8112189876')", "false"),
+        ("luhn_check(NULL)", "NULL"),
+    ]);
+}
+
+#[test]
+fn base32_goes_both_ways() {
+    assert_answers(&[
+        ("to_base32('foobar')", "MZXW6YTBOI======"),
+        ("to_base32(x'')", ""),
+        ("from_base32('mzxw6ytboi')", "foobar"),
+        ("from_base32('MZ1')", "f"),
+        (
+            "from_base32(to_base32('fooba')) = encode('fooba', 'utf-8')",
+            "true",
+        ),
+        ("to_base32(NULL)", "NULL"),
+    ]);
+}

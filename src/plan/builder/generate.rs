@@ -1,9 +1,9 @@
 //! Generators: functions that give several rows for one.
 
-use crate::analyze::call::{in_order, is_generator};
+use crate::analyze::call::{apply_named, in_order, is_generator};
 use crate::analyze::{Analyzer, cast_to, literal_value, mismatch, null_of};
 use crate::error::{Error, Result};
-use crate::expr::{Ast, AstCall, AstKind, Expr};
+use crate::expr::{Ast, AstCall, AstKind, Expr, call_text};
 use crate::plan::builder::node;
 use crate::plan::{Column, Generator, LogicalPlan, PlanNode};
 use crate::types::{common_type_of, map_key_value, sql_name};
@@ -90,7 +90,19 @@ impl Made {
         };
         let (generator, mut columns) = match function {
             "stack" => stack(analyzer, ast, call)?,
-            "inline" => inline(analyzer, ast, call)?,
+            "inline" => {
+                let input = argument(analyzer, call, "inline(input)")?;
+                inline(analyzer, ast, input)?
+            }
+            "json_tuple" => {
+                let input = made_list(analyzer, "__json_tuple", &call.arguments)?;
+                inline(analyzer, ast, input)?
+            }
+            "variant_explode" => {
+                let arguments = in_order(call, "variant_explode(input)")?;
+                let input = made_list(analyzer, "__variant_entries", &arguments)?;
+                inline(analyzer, ast, input)?
+            }
             _ => explode(analyzer, ast, call, function == "posexplode")?,
         };
         if !names.is_empty() && names.len() != columns.len() {
@@ -211,8 +223,17 @@ fn explode(
     Ok((generator, columns))
 }
 
-fn inline(analyzer: &mut Analyzer<'_>, ast: &Ast, call: &AstCall) -> Result<Parts> {
-    let input = argument(analyzer, call, "inline(input)")?;
+/// A call of a function that makes a list of structs, for a generator that is written with `inline`.
+fn made_list(analyzer: &mut Analyzer<'_>, function: &str, arguments: &[Ast]) -> Result<Expr> {
+    let resolved = arguments
+        .iter()
+        .map(|argument| analyzer.resolve(argument))
+        .collect::<Result<Vec<_>>>()?;
+    let text = || call_text(function.trim_start_matches('_'), &[]);
+    apply_named(function, resolved, text)
+}
+
+fn inline(analyzer: &mut Analyzer<'_>, ast: &Ast, input: Expr) -> Result<Parts> {
     let fields = match &input.data_type {
         DataType::List(item) => match item.data_type() {
             DataType::Struct(fields) => Some((fields.clone(), item.is_nullable())),

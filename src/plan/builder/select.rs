@@ -172,6 +172,7 @@ pub(super) fn resolve_items<'a>(
     items: &'a [StarOr],
 ) -> Result<Vec<Item>> {
     let mut resolved = Vec::with_capacity(items.len());
+    let mut aliases: Vec<String> = Vec::new();
     let schema = analyzer.schema();
     for item in items {
         let ast = match item {
@@ -191,7 +192,12 @@ pub(super) fn resolve_items<'a>(
             resolved.push(Item::Generator(made));
             continue;
         }
-        let name = ast.output_name(schema);
+        let name = match &ast.kind {
+            AstKind::Call(_) if !aliases.is_empty() => ast
+                .with_lateral_aliases(&aliases, schema)
+                .output_name(schema),
+            _ => ast.output_name(schema),
+        };
         analyzer.set_output_name(&name);
         let expr = analyzer.resolve(ast)?;
         resolved.push(Item::Column(output_of(expr, ast, &name, schema)));
@@ -203,6 +209,7 @@ pub(super) fn resolve_items<'a>(
                 .with_span(ast.span));
             }
             analyzer.add_alias(&name, ast);
+            aliases.push(name);
         }
     }
     Ok(resolved)

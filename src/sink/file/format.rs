@@ -102,10 +102,10 @@ impl OutputFormat {
         if let Some(field) = schema
             .fields()
             .iter()
-            .find(|field| has_void(field.data_type()))
+            .find(|field| has_no_form(field.data_type()))
         {
             return Err(Error::invalid(format!(
-                "a column of a file must have a type; cast it. column=`{}`, type=`{}`",
+                "files do not hold columns of this type; cast it. column=`{}`, type=`{}`",
                 field.name(),
                 types::sql_name(field.data_type())
             ))
@@ -150,14 +150,15 @@ impl OutputFormat {
     }
 }
 
-fn has_void(data_type: &DataType) -> bool {
+/// Whether there are values in it that no file holds: untyped nulls, variants, times of day.
+fn has_no_form(data_type: &DataType) -> bool {
     match data_type {
         DataType::Null => true,
-        DataType::List(field) => has_void(field.data_type()),
-        DataType::Struct(fields) => fields.iter().any(|field| has_void(field.data_type())),
+        DataType::List(field) => has_no_form(field.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| has_no_form(field.data_type())),
         DataType::Map(..) => types::map_key_value(data_type)
-            .is_some_and(|(key, value)| has_void(key) || has_void(value)),
-        _ => false,
+            .is_some_and(|(key, value)| has_no_form(key) || has_no_form(value)),
+        other => *other == types::variant() || *other == types::time(),
     }
 }
 

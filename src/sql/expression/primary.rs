@@ -51,11 +51,12 @@ const RESERVED: [&str; 35] = [
 ];
 
 /// Functions that are called without parentheses.
-const BARE_FUNCTIONS: [&str; 5] = [
+const BARE_FUNCTIONS: [&str; 6] = [
     "CURRENT_DATE",
     "CURRENT_TIMESTAMP",
     "CURRENT_TIME",
     "CURRENT_USER",
+    "LOCALTIME",
     "LOCALTIMESTAMP",
 ];
 
@@ -171,11 +172,15 @@ impl Parser<'_> {
     /// `DATE '2024-02-29'`, and a string behind any other type name.
     fn typed(&mut self, type_name: &str) -> Result<Ast> {
         let start = self.span();
-        let is_known =
-            ["DATE", "TIMESTAMP", "TIMESTAMP_LTZ", "TIMESTAMP_NTZ", "X"].contains(&type_name);
-        if type_name == "TIME" {
-            return Err(self.unsupported("the TIME type", start));
-        }
+        let is_known = [
+            "DATE",
+            "TIME",
+            "TIMESTAMP",
+            "TIMESTAMP_LTZ",
+            "TIMESTAMP_NTZ",
+            "X",
+        ]
+        .contains(&type_name);
         self.skip(1);
         if !is_known {
             return Err(self.unexpected("an operator or a comma"));
@@ -185,6 +190,7 @@ impl Parser<'_> {
         match type_name {
             "X" => literal::binary(&value, span),
             "DATE" => literal::date(&value, span),
+            "TIME" => literal::time(&value, span),
             "TIMESTAMP_NTZ" => literal::timestamp_ntz(&value, span),
             _ => literal::timestamp(&value, span),
         }

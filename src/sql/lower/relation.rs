@@ -1,6 +1,6 @@
 //! `FROM`: tables, streams, subqueries, joins, generators, and the watermarks declared on them.
 
-use super::{Lowering, Plan, aliased, condition, values};
+use super::{Lowering, Plan, aliased, condition, table, values};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstKind};
 use crate::plan::JoinType;
@@ -172,6 +172,11 @@ fn table_function(call: &Ast) -> Result<Plan> {
         && called.name == "range"
     {
         return values::range(called, call.span);
+    }
+    if let AstKind::Call(called) = &call.kind
+        && let Some(plan) = table::plan(called, call.span)
+    {
+        return plan;
     }
     let view = builder::LateralView {
         generator: call.clone(),

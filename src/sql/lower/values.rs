@@ -23,7 +23,7 @@ pub(super) fn one_row() -> Plan {
     rows(batch)
 }
 
-fn rows(batch: RecordBatch) -> Plan {
+pub(super) fn rows(batch: RecordBatch) -> Plan {
     let schema = batch.schema();
     builder::scan(Relation::Rows(Arc::new(vec![batch])), &schema)
 }

@@ -131,9 +131,9 @@ fn typed_literals_are_constants_unless_they_depend_on_the_session() {
     let all: Vec<String> = written.iter().map(|text| shown(text)).collect();
     assert_snapshot!(all.join("\n"), @"
         2024-02-29:date
-        cast(2024-02-29 12:00:00:string as timestamp)
+        __timestamp(2024-02-29 12:00:00:string)
         2024-02-29T10:00:00Z:timestamp
-        cast(T12:00:00Z:string as timestamp)
+        __timestamp(T12:00:00Z:string)
         2024-02-29T00:00:00:timestamp_ntz
         true:boolean
         null:void
@@ -160,11 +160,11 @@ fn malformed_typed_literals_are_refused() {
         1 | SELECT X'1G'
           |        ^^^^^
     ");
-    assert_snapshot!(refused("SELECT TIME '12:00:00'"), @"
-        the TIME type is not supported; line 1 column 8
+    assert_snapshot!(refused("SELECT TIME '24:00:00'"), @"
+        [INVALID_TYPED_LITERAL] the value of a typed literal is malformed. type=`TIME`, value=`24:00:00`; line 1 column 8
           |
-        1 | SELECT TIME '12:00:00'
-          |        ^^^^
+        1 | SELECT TIME '24:00:00'
+          |        ^^^^^^^^^^^^^^^
     ");
     assert_snapshot!(refused("SELECT a 'b' FROM t"), @"
         [PARSE_SYNTAX_ERROR] expected an operator or a comma, found a string; line 1 column 10

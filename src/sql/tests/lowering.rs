@@ -206,11 +206,11 @@ fn errors_of_resolution_point_into_the_text() {
         1 | SELECT t.a FROM (SELECT * FROM t)
           |        ^^^
     ");
-    assert_snapshot!(names.refused("SELECT * FROM sql_keywords()"), @"
-        [UNRESOLVABLE_TABLE_VALUED_FUNCTION] there is no such table function. name=`sql_keywords`; line 1 column 15
+    assert_snapshot!(names.refused("SELECT * FROM python_rows()"), @"
+        [UNRESOLVABLE_TABLE_VALUED_FUNCTION] there is no such table function. name=`python_rows`; line 1 column 15
           |
-        1 | SELECT * FROM sql_keywords()
-          |               ^^^^^^^^^^^^^^
+        1 | SELECT * FROM python_rows()
+          |               ^^^^^^^^^^^^^
     ");
 }
 

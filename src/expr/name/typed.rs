@@ -1,0 +1,91 @@
+//! How Spark spells calls whose name depends on the types of their arguments.
+//!
+//! - The comparison of an integer with a decimal constant is spelled with the whole number that decides it: `2 > 1.1` is `(2 > 1)`,
+//!   `x >= 1.1` is `(x >= 2)`. The analyzer of Spark turns the decimal into an integer, rounded to the side where the answer stays the same.
+//! - `to_char` is called after what it stands for: `date_format`, `base64`, `hex`, `decode`.
+//! - `lpad` and `rpad` of a binary have other bytes to fill up with than those of a string.
+
+use crate::analyze::resolve;
+use crate::expr::{Ast, AstCall, AstKind, is_null_constant};
+use crate::plan::PlanSchema;
+use crate::types::{is_datetime, is_integral};
+use arrow::array::AsArray;
+use arrow::datatypes::{DataType, Decimal128Type};
+
+/// The text of such a call; `None` for any other.
+pub(super) fn spelling(call: &AstCall, schema: &PlanSchema) -> Option<String> {
+    match (call.name.as_str(), &call.arguments[..]) {
+        ("to_char" | "to_varchar", [input, format]) => {
+            let (text, pattern) = (input.sql(schema), format.sql(schema));
+            match resolve(input, schema).ok()?.data_type {
+                DataType::Binary if pattern.eq_ignore_ascii_case("utf-8") => {
+                    Some(format!("decode({text}, {pattern})"))
+                }
+                DataType::Binary => Some(format!("{}({text})", pattern.to_lowercase())),
+                other if is_datetime(&other) => Some(format!("date_format({text}, {pattern})")),
+                _ => None,
+            }
+        }
+        ("lpad" | "rpad", [input, length]) => {
+            let data_type = resolve(input, schema).ok()?.data_type;
+            let fill = match data_type {
+                DataType::Binary => "X'00'",
+                _ => " ",
+            };
+            let (text, length) = (input.sql(schema), length.sql(schema));
+            Some(format!("{}({text}, {length}, {fill})", call.name))
+        }
+        _ => with_whole_number(call, schema),
+    }
+}
+
+/// A comparison of an integer with a decimal constant.
+fn with_whole_number(call: &AstCall, schema: &PlanSchema) -> Option<String> {
+    let [left, right] = &call.arguments[..] else {
+        return None;
+    };
+    // Whether the integer is rounded up, if the decimal is on the right.
+    let is_up = match call.name.as_str() {
+        "<" | ">=" => true,
+        ">" | "<=" => false,
+        _ => return None,
+    };
+    let is_integer = |ast: &Ast| {
+        let resolved = resolve(ast, schema).ok();
+        resolved.is_some_and(|expr| is_integral(&expr.data_type))
+    };
+    let spelled = |left: String, right: String| Some(format!("({left} {} {right})", call.name));
+    if let Some(number) = decimal(right)
+        && is_integer(left)
+    {
+        return spelled(left.sql(schema), whole(number, is_up));
+    }
+    if let Some(number) = decimal(left)
+        && is_integer(right)
+    {
+        return spelled(whole(number, !is_up), right.sql(schema));
+    }
+    None
+}
+
+/// Digits and scale of a decimal constant.
+fn decimal(ast: &Ast) -> Option<(i128, u32)> {
+    let AstKind::Literal(value) = &ast.kind else {
+        return None;
+    };
+    let DataType::Decimal128(_, scale) = value.data_type() else {
+        return None;
+    };
+    if is_null_constant(value) {
+        return None;
+    }
+    let unscaled = value.as_primitive_opt::<Decimal128Type>()?.value(0);
+    Some((unscaled, u32::try_from(*scale).ok()?))
+}
+
+fn whole((unscaled, scale): (i128, u32), is_up: bool) -> String {
+    let unit = 10_i128.pow(scale);
+    let below = unscaled.div_euclid(unit);
+    let is_exact = unscaled.rem_euclid(unit) == 0;
+    (below + i128::from(is_up && !is_exact)).to_string()
+}
