@@ -21,7 +21,7 @@ use crate::harness::{Group, tests};
 use data::Departure;
 use expected::Expected;
 use home::{Home, Moment, Pace, Random};
-use std::path::PathBuf;
+use std::path::Path;
 
 /// How often the program is killed.
 const KILLS: usize = 10;
@@ -101,7 +101,7 @@ fn kill(home: &Home, pace: &Pace, mut random: Random, seed: u64) -> usize {
 }
 
 /// Compares what the query wrote with what polars says, and says so.
-fn check(label: &str, home: &Home, departures: &[Departure], airlines: &PathBuf) {
+fn check(label: &str, home: &Home, departures: &[Departure], airlines: &Path) {
     let batches = home.batches();
     let expected = Expected::compute(departures, airlines, &batches);
     for (batch, (logged, watermarks)) in batches.iter().zip(&expected.watermarks).enumerate() {

@@ -4,7 +4,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what helps a test fails as the test does"
+    clippy::print_stdout,
+    reason = "what helps a test fails as the test does, and says what it did"
 )]
 
 mod broker;

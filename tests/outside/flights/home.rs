@@ -113,7 +113,7 @@ impl Home {
         Pace {
             batches: u64::from(batches),
             start,
-            batch: (now() - started - start) / batches,
+            batch: (now() - started).saturating_sub(start) / batches,
         }
     }
 
