@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::function::Signature;
 use crate::function::signature::{Wanted, argument_type, count_arguments};
-use arrow::array::{Array, ArrayRef, AsArray, BinaryArray};
+use arrow::array::{ArrayRef, AsArray, BinaryArray};
 use arrow::datatypes::{DataType, Int64Type};
 use std::sync::Arc;
 
