@@ -228,7 +228,7 @@ const GENERATORS: &[Words] = &[
         "variant_explode_outer",
         "variant_explode_outer(v)",
         "As variant_explode, with a row of nulls where there is no part. Only in FROM.",
-        r#"SELECT * FROM variant_explode_outer(parse_json('[]'))"#,
+        "SELECT * FROM variant_explode_outer(parse_json('[]'))",
     ],
 ];
 

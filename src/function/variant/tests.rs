@@ -145,7 +145,7 @@ fn values_are_set_inserted_and_appended() {
             r#"{"a":1}"#,
         ),
         (
-            r#"variant_set(parse_json('{}'), '$.a[2].b', 2)"#,
+            "variant_set(parse_json('{}'), '$.a[2].b', 2)",
             r#"{"a":[null,null,{"b":2}]}"#,
         ),
         (
@@ -203,7 +203,7 @@ fn values_are_set_inserted_and_appended() {
             "VARIANT_PATH_TYPE_MISMATCH",
         ),
         (
-            r#"variant_set(parse_json('[1]'), '$.a', 2)"#,
+            "variant_set(parse_json('[1]'), '$.a', 2)",
             "VARIANT_PATH_TYPE_MISMATCH",
         ),
         (
@@ -215,7 +215,7 @@ fn values_are_set_inserted_and_appended() {
             "VARIANT_PATH_TYPE_MISMATCH",
         ),
         (
-            r#"variant_set(parse_json('{}'), '$.a', named_struct('x', 1))"#,
+            "variant_set(parse_json('{}'), '$.a', named_struct('x', 1))",
             "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION",
         ),
     ]);

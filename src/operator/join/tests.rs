@@ -13,7 +13,7 @@ use crate::plan::check::TimeBound;
 use arrow::array::{
     ArrayRef, AsArray, DurationMicrosecondArray, Int64Array, StringArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit};
 
 /// A row: key, time in seconds, value.
 type Row = (Option<&'static str>, Option<i64>, i64);
