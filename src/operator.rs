@@ -19,6 +19,7 @@ pub mod join;
 pub mod key;
 pub mod limit;
 pub(crate) mod process;
+pub mod session;
 #[cfg(test)]
 mod testing;
 

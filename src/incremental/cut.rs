@@ -5,6 +5,7 @@
 //! and the stateless stages they go through. At a block (an operator that must see all rows of a batch) the branches below end, as
 //! flows into it, and a new branch begins.
 
+mod aggregate;
 mod deduplicate;
 mod stream_join;
 
@@ -21,14 +22,13 @@ use crate::batch::BatchContext;
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::operator::StatefulOperator;
-use crate::operator::aggregate::{Aggregate, EventTimeKey};
 use crate::operator::limit::AppendLimit;
 use crate::plan::over::WindowCall;
 use crate::plan::{Generator, JoinType, LogicalPlan, PlanNode, Relation};
 use crate::sink::OutputMode;
 use crate::source::SourceFactory;
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -399,71 +399,6 @@ impl Cut<'_> {
             }))
         });
         Ok(select(branches, &produced, needed))
-    }
-
-    fn aggregate(&mut self, plan: &LogicalPlan, needed: &Columns) -> Result<Vec<Branch>> {
-        let PlanNode::Aggregate {
-            input,
-            keys,
-            aggregates,
-            session,
-            operator_name,
-        } = &plan.node
-        else {
-            return Err(Error::internal("not an aggregation"));
-        };
-        if session.is_some() {
-            return Err(Error::unsupported("aggregation by session_window"));
-        }
-        let mut used: Columns = columns_of(keys.iter().map(|key| &key.expr));
-        for aggregate in aggregates {
-            used.extend(columns_of(
-                aggregate.arguments.iter().chain(&aggregate.filter),
-            ));
-        }
-        let (mut keys, mut aggregates) = (keys.clone(), aggregates.clone());
-        for key in &mut keys {
-            key.expr = remap(&key.expr, &used);
-        }
-        for aggregate in &mut aggregates {
-            aggregate
-                .arguments
-                .iter_mut()
-                .for_each(|argument| *argument = remap(argument, &used));
-            aggregate.filter = aggregate.filter.as_ref().map(|filter| remap(filter, &used));
-        }
-        let event_time = plan
-            .schema
-            .columns
-            .iter()
-            .take(keys.len())
-            .enumerate()
-            .find_map(|(key, column)| {
-                let is_window = matches!(column.data_type, DataType::Struct(_));
-                column
-                    .event_time
-                    .as_ref()
-                    .map(|_| EventTimeKey { key, is_window })
-            });
-        let (mode, partitions) = (self.block_mode(plan), self.settings.state_partitions);
-        let block = self.named_stateful(operator_name.as_deref(), |id| {
-            let shape = (keys.clone(), aggregates.clone());
-            Ok(Box::new(Aggregate::new(
-                id, shape, event_time, mode, partitions,
-            )?))
-        })?;
-        let branch = self.block(&[(input, &used)], block)?;
-        let all: Columns = (0..plan.schema.columns.len()).collect();
-        Ok(select(vec![branch], &all, needed))
-    }
-
-    /// A static aggregation gives its whole result, whatever the mode of the query around it.
-    fn block_mode(&self, plan: &LogicalPlan) -> OutputMode {
-        if plan.is_streaming() {
-            self.mode
-        } else {
-            OutputMode::Complete
-        }
     }
 
     fn join(

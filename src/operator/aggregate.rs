@@ -28,6 +28,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use distinct::Distinct;
 use partial::Partial;
+pub(crate) use partial::{count, fold};
 use partition::{Merged, Partition};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -66,7 +67,8 @@ impl Definition {
     }
 }
 
-fn accumulator(aggregate: &AggregateExpr) -> Result<Box<dyn Accumulator>> {
+/// A fresh accumulator for an aggregate, `DISTINCT` or not.
+pub(crate) fn accumulator(aggregate: &AggregateExpr) -> Result<Box<dyn Accumulator>> {
     let inner = aggregate
         .function
         .accumulator(&aggregate.arguments, &aggregate.signature)?;

@@ -304,10 +304,6 @@ fn processor_mode(scope: &Scope<'_>) -> Option<Refusal> {
 /// What Spark runs and we do not yet. A line goes when its operator comes.
 const NOT_YET: &[Rule] = &[
     Rule {
-        what: "session_window on a stream",
-        refuses: |scope| session(scope)?.then_some(Refusal::NotYet),
-    },
-    Rule {
         what: "EXCEPT of a stream and a table",
         refuses: |scope| match &scope.node.node {
             PlanNode::SetOperation { .. } if scope.node.is_streaming() => Some(Refusal::NotYet),

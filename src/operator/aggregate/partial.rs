@@ -1,11 +1,12 @@
 //! The partial aggregate of one slice: its groups, their accumulators, and which partition each group goes to.
 
-use super::{Definition, EventTimeKey};
+use super::{Definition, EventTimeKey, accumulator};
 use crate::batch::BatchContext;
 use crate::error::{Error, Result};
 use crate::hash;
 use crate::operator::event_time::moments;
 use crate::operator::key::{EncodedKeys, KeyIndex};
+use crate::plan::AggregateExpr;
 use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::record_batch::RecordBatch;
 
@@ -40,7 +41,12 @@ impl Partial {
             Some(event_time) => pick_times(event_time, &keys, &first_rows)?,
             None => Vec::new(),
         };
-        let state = fold(definition, slice, context, (&groups, index.len()))?;
+        let state = fold(
+            &definition.aggregates,
+            slice,
+            context,
+            (&groups, index.len()),
+        )?;
         let mut by_partition = vec![Vec::new(); partitions];
         for slot in 0..count(index.len()) {
             if let Some(list) = by_partition.get_mut(hash::partition(index.hash(slot), partitions))
@@ -62,7 +68,7 @@ impl Partial {
     clippy::cast_possible_truncation,
     reason = "a table of 2^32 groups does not fit in memory"
 )]
-pub(super) fn count(groups: usize) -> u32 {
+pub(crate) fn count(groups: usize) -> u32 {
     groups as u32
 }
 
@@ -101,16 +107,17 @@ pub(super) fn saved_times(event_time: EventTimeKey, keys: &[ArrayRef]) -> Result
     pick_times(event_time, keys, &rows)
 }
 
-fn fold(
-    definition: &Definition,
+/// Folds the rows of a slice into fresh accumulators; the state columns of each aggregate, a row per group.
+pub(crate) fn fold(
+    aggregates: &[AggregateExpr],
     slice: &RecordBatch,
     context: &BatchContext,
     (groups, group_count): (&[u32], usize),
 ) -> Result<Vec<Vec<ArrayRef>>> {
     let all: Vec<u32> = (0..count(group_count)).collect();
-    let mut state = Vec::with_capacity(definition.aggregates.len());
-    for (aggregate, mut accumulator) in definition.aggregates.iter().zip(definition.accumulators()?)
-    {
+    let mut state = Vec::with_capacity(aggregates.len());
+    for aggregate in aggregates {
+        let mut accumulator = accumulator(aggregate)?;
         let arguments = aggregate
             .arguments
             .iter()
