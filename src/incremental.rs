@@ -267,29 +267,29 @@ impl IncrementalPlan {
             .collect()
     }
 
-    /// The watermark of each block's input, if the global one is `watermark`: blocks pass on what their operator says.
-    /// As long as there is none, there is none anywhere.
+    /// The watermark of each block's input, if the global one is `watermark`: where one is declared it is the global one, blocks pass
+    /// on what their operator says, and of several the least counts. As in Spark it is 0 where none is declared below. As long as there is
+    /// none at all, it is 0 everywhere.
     fn input_watermarks(&self, watermark: Timestamp) -> Vec<Timestamp> {
         if watermark == Timestamp::default() {
             return vec![watermark; self.blocks.len()];
         }
         let mut inputs: Vec<Timestamp> = Vec::with_capacity(self.blocks.len());
-        let mut outputs: Vec<Timestamp> = Vec::with_capacity(self.blocks.len());
+        let mut outputs: Vec<Option<Timestamp>> = Vec::with_capacity(self.blocks.len());
         for (number, block) in self.blocks.iter().enumerate() {
             let into = |flow: &&Flow| matches!(flow.target, Target::Block { block, .. } if block == number);
-            let input = self
-                .flows
-                .iter()
-                .filter(into)
-                .map(|flow| match flow.origin {
-                    Origin::Input { .. } => watermark,
-                    Origin::Block(from) => outputs.get(from).copied().unwrap_or(watermark),
-                })
-                .min()
-                .unwrap_or(watermark);
-            inputs.push(input);
+            let brings = |flow: &Flow| {
+                let declares = |stage: &Stage| matches!(stage, Stage::Watermark { .. });
+                match flow.origin {
+                    _ if flow.stages.iter().any(declares) => Some(watermark),
+                    Origin::Input { .. } => None,
+                    Origin::Block(from) => outputs.get(from).copied().flatten(),
+                }
+            };
+            let input = self.flows.iter().filter(into).filter_map(brings).min();
+            inputs.push(input.unwrap_or_default());
             outputs.push(match block {
-                Block::Stateful(operator) => operator.output_watermark(input),
+                Block::Stateful(operator) => input.map(|input| operator.output_watermark(input)),
                 Block::Pure(_) => input,
             });
         }

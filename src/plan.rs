@@ -364,6 +364,15 @@ impl LogicalPlan {
         }
     }
 
+    /// Whether it has an aggregation of a stream, here or below.
+    pub fn has_streaming_aggregate(&self) -> bool {
+        matches!(&self.node, PlanNode::Aggregate { input, .. } if input.is_streaming())
+            || self
+                .inputs()
+                .iter()
+                .any(|input| input.has_streaming_aggregate())
+    }
+
     /// Whether any row of it comes from a stream.
     pub fn is_streaming(&self) -> bool {
         match &self.node {

@@ -9,7 +9,7 @@ mod aggregate;
 mod deduplicate;
 mod stream_join;
 
-use super::blocking::{AppendUnmatched, Limit, SetOperation, Sort};
+use super::blocking::{AppendUnmatched, Limit, Sort};
 use super::generate::GenerateStage;
 use super::join::{HashJoin, JoinSpec};
 use super::over::Window;
@@ -33,6 +33,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 mod process;
+mod set_operation;
 
 /// Rows on their way: where they come from, and what they went through.
 #[derive(Debug)]
@@ -166,7 +167,7 @@ impl Cut<'_> {
                 rows,
                 offset,
             } => {
-                let block = if self.mode == OutputMode::Append && plan.is_streaming() {
+                let block = if self.counts_rows(input) {
                     self.stateful(|id| {
                         Ok(Box::new(AppendLimit::new(
                             id,
@@ -182,25 +183,16 @@ impl Cut<'_> {
                 };
                 Ok(vec![self.block(&[(input, needed)], block)?])
             }
-            PlanNode::SetOperation {
-                left,
-                right,
-                is_except,
-                is_all,
-            } => {
-                let all: Columns = (0..plan.schema.columns.len()).collect();
-                let operation = SetOperation {
-                    is_except: *is_except,
-                    is_all: *is_all,
-                    schema: picked_schema(plan, &all),
-                };
-                let inputs = [(left.as_ref(), &all), (right.as_ref(), &all)];
-                let branch = self.block(&inputs, Block::Pure(Box::new(operation)))?;
-                Ok(select(vec![branch], &all, needed))
-            }
+            PlanNode::SetOperation { .. } => self.set_operation(plan, needed),
             PlanNode::Deduplicate { .. } => self.deduplicate(plan, needed),
             PlanNode::Process(process) => self.process(plan, process, needed),
         }
+    }
+
+    /// Whether `LIMIT` over this counts over the life of the query: not where each batch gives a whole result.
+    fn counts_rows(&self, input: &LogicalPlan) -> bool {
+        let is_whole = self.mode == OutputMode::Complete && input.has_streaming_aggregate();
+        input.is_streaming() && !is_whole
     }
 
     /// The name of a source in the checkpoint, and its place among the sources that are known, if it is one of them. What is

@@ -123,7 +123,12 @@ fn observe(rows: &RecordBatch, column: usize, node: Option<&Mutex<EventTimeSeen>
     let missing = || Error::internal("a watermark node without its timestamp column");
     let node = node.ok_or_else(missing)?;
     let column = rows.columns().get(column).ok_or_else(missing)?;
-    let times = column
+    // The event time of a window is its end.
+    let end = column
+        .as_struct_opt()
+        .and_then(|window| window.column_by_name("end"));
+    let times = end
+        .unwrap_or(column)
         .as_primitive_opt::<TimestampMicrosecondType>()
         .ok_or_else(missing)?;
     if times.is_empty() {

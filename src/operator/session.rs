@@ -30,6 +30,7 @@ use crate::operator::aggregate::accumulator;
 use crate::operator::{OperatorProgress, Prepared, StateDelta, StatefulOperator, key};
 use crate::plan::{AggregateExpr, NamedExpr};
 use crate::sink::OutputMode;
+use crate::types::simple_string;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use partial::{Partial, SavedSessions};
@@ -201,10 +202,7 @@ impl StatefulOperator for SessionAggregate {
     /// Types count, names do not: a renamed column keeps its state, as in Spark.
     fn fingerprint(&self) -> String {
         let types = |types: &mut dyn Iterator<Item = &DataType>| {
-            types
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(", ")
+            types.map(simple_string).collect::<Vec<_>>().join(", ")
         };
         let of_aggregate = |aggregate: &AggregateExpr| {
             let mut arguments = aggregate.arguments.iter().map(|it: &Expr| &it.data_type);

@@ -16,7 +16,10 @@ pub(crate) type Row = (Option<&'static str>, Option<i64>, i64);
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     pub(crate) slices: Vec<RecordBatch>,
+    /// Of the operator's input.
     pub(crate) watermarks: Watermarks,
+    /// Of the query: never behind the former.
+    pub(crate) global: Watermarks,
 }
 
 /// What happens after every batch.
@@ -67,6 +70,7 @@ pub(crate) fn steps(batches: &[Vec<Vec<Row>>], delay: i64) -> Vec<Step> {
         steps.push(Step {
             slices: batch.iter().map(|rows| slice(rows)).collect(),
             watermarks: Watermarks { late, eviction },
+            global: Watermarks { late, eviction },
         });
         late = eviction;
         let latest = batch.iter().flatten().filter_map(|row| row.1).max();
@@ -83,11 +87,12 @@ pub(crate) fn steps(batches: &[Vec<Vec<Row>>], delay: i64) -> Vec<Step> {
 ///
 /// Those of the operator.
 pub(crate) fn drive(make: Make<'_>, steps: &[Step], restart: Restart) -> Result<Vec<Vec<String>>> {
-    let context = BatchContext::one_shot(Timestamp(0), "UTC");
+    let mut context = BatchContext::one_shot(Timestamp(0), "UTC");
     let mut operator = make();
     let mut log: Vec<StateDelta> = Vec::new();
     let mut outputs = Vec::new();
     for (number, step) in steps.iter().enumerate() {
+        context.watermarks = step.global;
         let prepared = step
             .slices
             .iter()

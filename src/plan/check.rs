@@ -104,6 +104,8 @@ struct Rule {
 enum Refusal {
     /// Spark's words, and what to do instead.
     Spark(String),
+    /// Spark's condition and words, and what to do instead.
+    Named(&'static str, String),
     /// `STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION` of something, and what to do instead.
     Mode(OutputMode, &'static str, &'static str),
     /// The rule's own words: not supported yet.
@@ -114,6 +116,7 @@ impl Refusal {
     fn into_error(self, rule: &Rule) -> Error {
         match self {
             Refusal::Spark(message) => Error::invalid(message),
+            Refusal::Named(condition, message) => Error::invalid(message).with_condition(condition),
             Refusal::Mode(mode, operation, instead) => Error::invalid(format!(
                 "invalid streaming output mode: {mode}. This output mode is not supported for {operation} on streaming DataFrames/DataSets: {instead}"
             ))
@@ -302,15 +305,15 @@ fn processor_mode(scope: &Scope<'_>) -> Option<Refusal> {
 }
 
 /// What Spark runs and we do not yet. A line goes when its operator comes.
-const NOT_YET: &[Rule] = &[
-    Rule {
-        what: "EXCEPT of a stream and a table",
-        refuses: |scope| match &scope.node.node {
-            PlanNode::SetOperation { .. } if scope.node.is_streaming() => Some(Refusal::NotYet),
-            _ => None,
-        },
+const NOT_YET: &[Rule] = &[Rule {
+    what: "EXCEPT ALL of a stream and a table",
+    refuses: |scope| match &scope.node.node {
+        PlanNode::SetOperation { is_all: true, .. } if scope.node.is_streaming() => {
+            Some(Refusal::NotYet)
+        }
+        _ => None,
     },
-];
+}];
 
 fn spark(message: &str) -> Refusal {
     Refusal::Spark(message.to_owned())
@@ -382,6 +385,9 @@ fn session(scope: &Scope<'_>) -> Option<bool> {
     }
 }
 
+/// What is to be done where append would wait for ever.
+const ENDS: &str = "declare a watermark (WATERMARK ts DELAY OF INTERVAL 10 SECONDS) and group by that column or by window(ts, ...), or use update or complete";
+
 fn append_needs_watermark(scope: &Scope<'_>) -> Option<Refusal> {
     let PlanNode::Aggregate { input, keys, .. } = &scope.node.node else {
         return None;
@@ -391,7 +397,7 @@ fn append_needs_watermark(scope: &Scope<'_>) -> Option<Refusal> {
     (scope.mode == OutputMode::Append && is_endless).then_some(Refusal::Mode(
         OutputMode::Append,
         "streaming aggregations without watermark",
-        "declare a watermark (WATERMARK ts DELAY OF INTERVAL 10 SECONDS) and group by that column or by window(ts, ...), or use update or complete",
+        ENDS,
     ))
 }
 
@@ -427,8 +433,18 @@ fn set_operation(scope: &Scope<'_>) -> Option<Refusal> {
             "Except on a streaming DataFrame/Dataset on the right is not supported: what will come on the right is not known yet",
         ));
     }
-    (!is_except && (left.is_streaming() || right.is_streaming())).then(|| {
-        spark("Intersect of streaming DataFrames/Datasets is not supported: join the two instead")
+    if !is_except && scope.node.is_streaming() {
+        return Some(spark(
+            "Intersect of streaming DataFrames/Datasets is not supported: join the two instead",
+        ));
+    }
+    // Each row once: an aggregation by all columns.
+    let is_endless = left.is_streaming() && event_times(&left.schema.columns).is_empty();
+    (scope.mode == OutputMode::Append && is_endless).then(|| {
+        Refusal::Named(
+            "UNSUPPORTED_STREAMING_OPERATOR_WITHOUT_WATERMARK",
+            "Append output mode not supported for aggregations on streaming DataFrames/DataSets without watermark: keep an event time column among those that are compared, or use update".to_owned(),
+        )
     })
 }
 
@@ -436,9 +452,6 @@ fn two_event_times(scope: &Scope<'_>) -> Option<Refusal> {
     let columns: Vec<&[Column]> = match &scope.node.node {
         PlanNode::Aggregate { input, keys, .. } if input.is_streaming() => {
             vec![scope.node.schema.columns.get(..keys.len())?]
-        }
-        PlanNode::Deduplicate { input, .. } if input.is_streaming() => {
-            vec![&input.schema.columns]
         }
         PlanNode::Join { left, right, .. } if left.is_streaming() && right.is_streaming() => {
             vec![&left.schema.columns, &right.schema.columns]
@@ -453,10 +466,21 @@ fn two_event_times(scope: &Scope<'_>) -> Option<Refusal> {
             .collect();
         (names.len() > 1).then_some(names)
     })?;
-    Some(Refusal::Spark(format!(
+    Some(Refusal::Named(
+        MULTIPLE_EVENT_TIMES,
+        more_than_one_event_time(&names),
+    ))
+}
+
+/// Spark's condition for what [`more_than_one_event_time`] says.
+pub(crate) const MULTIPLE_EVENT_TIMES: &str = "MULTIPLE_EVENT_TIME_COLUMNS";
+
+/// What is said of these columns. Deduplication says it when the plan is cut: as in Spark only columns count that somebody uses.
+pub(crate) fn more_than_one_event_time(names: &[&str]) -> String {
+    format!(
         "More than one event time columns are available. Please ensure there is at most one event time column per stream: keep one of them. columns=`{}`",
         names.join(", ")
-    )))
+    )
 }
 
 /// A join of two streams.

@@ -193,24 +193,17 @@ fn contains_watermark(plan: &LogicalPlan) -> bool {
         || plan.inputs().iter().any(|input| contains_watermark(input))
 }
 
+/// Conditions on keys alone go below. In Spark those on a session do too, so in ours: they are asked of the session of each row alone,
+/// before sessions are joined. `HAVING session_window.end > t` so drops rows that end before `t`, not sessions.
 fn through_aggregate(plan: &LogicalPlan, conditions: Vec<Expr>) -> Result<Arc<LogicalPlan>> {
-    let PlanNode::Aggregate {
-        input,
-        keys,
-        session,
-        ..
-    } = &plan.node
-    else {
+    let PlanNode::Aggregate { input, keys, .. } = &plan.node else {
         return Ok(filtered(with(plan, plan.node.clone()), conditions));
     };
-    let session_key = session.as_ref().map(|session| session.key);
     let goes = |condition: &Expr| {
         within(condition, 0, keys.len())
             && condition.columns().iter().all(|column| {
-                Some(*column) != session_key
-                    && keys
-                        .get(*column)
-                        .is_some_and(|key| key.expr.is_deterministic())
+                keys.get(*column)
+                    .is_some_and(|key| key.expr.is_deterministic())
             })
     };
     let (below, above) = split(conditions, goes);

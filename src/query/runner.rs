@@ -197,15 +197,21 @@ impl Observer<'_> {
     }
 }
 
-/// Spark's `STREAM_FAILED`, with what went wrong as its cause.
+/// Spark's `STREAM_FAILED`, with what went wrong as its cause, at its place in the SQL.
 pub(crate) fn stream_failed(identity: &QueryIdentity, cause: Error) -> Error {
+    let condition = cause
+        .condition()
+        .map_or_else(String::new, |it| format!("[{it}] "));
     Error::new(
         cause.kind(),
         format!(
-            "the query ended with an error: {cause}. id=`{}`, run_id=`{}`",
-            identity.id, identity.run_id
+            "the query ended with an error: {condition}{}. id=`{}`, run_id=`{}`",
+            cause.message(),
+            identity.id,
+            identity.run_id
         ),
     )
     .with_condition("STREAM_FAILED")
+    .with_span(cause.span())
     .with_source(cause)
 }

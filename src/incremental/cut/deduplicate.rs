@@ -3,6 +3,7 @@
 use super::{Branch, Columns, Cut, picked_schema, position, select, union};
 use crate::error::{Error, Result};
 use crate::operator::deduplicate::{Deduplicate, Definition, EventTimeColumn, Forgets};
+use crate::plan::check::{MULTIPLE_EVENT_TIMES, more_than_one_event_time};
 use crate::plan::{Column, LogicalPlan, PlanNode};
 use arrow::datatypes::DataType;
 
@@ -22,26 +23,28 @@ impl Cut<'_> {
         else {
             return Err(Error::internal("not a deduplication"));
         };
-        let all = &input.schema.columns;
-        let event_time = all
-            .iter()
-            .enumerate()
-            .find(|(_, column)| column.event_time.is_some())
-            .filter(|_| input.is_streaming());
         let mut used = union(needed, &keys.iter().copied().collect());
-        if let Some((index, _)) = event_time
-            && *is_within_watermark
-        {
-            used.insert(index);
+        let all = input.schema.columns.iter().enumerate();
+        let event_times: Vec<(usize, &Column)> = all
+            .filter(|(index, column)| {
+                let is_taken = *is_within_watermark || used.contains(index);
+                is_taken && column.event_time.is_some() && input.is_streaming()
+            })
+            .collect();
+        if event_times.len() > 1 {
+            let names: Vec<&str> = event_times
+                .iter()
+                .map(|(_, column)| column.name.as_str())
+                .collect();
+            return Err(Error::invalid(more_than_one_event_time(&names))
+                .with_condition(MULTIPLE_EVENT_TIMES));
         }
-        let event_time =
-            event_time
-                .filter(|(index, _)| used.contains(index))
-                .map(|(index, column)| EventTimeColumn {
-                    column: position(&used, index),
-                    is_window: matches!(column.data_type, DataType::Struct(_)),
-                    forgets: forgets(column, *is_within_watermark, keys.contains(&index)),
-                });
+        used.extend(event_times.iter().map(|(index, _)| index));
+        let event_time = event_times.first().map(|(index, column)| EventTimeColumn {
+            column: position(&used, *index),
+            is_window: matches!(column.data_type, DataType::Struct(_)),
+            forgets: forgets(column, *is_within_watermark, keys.contains(index)),
+        });
         let definition = Definition {
             schema: picked_schema(input, &used),
             keys: keys.iter().map(|key| position(&used, *key)).collect(),

@@ -86,23 +86,34 @@ impl Table {
             .for_each(|accumulator| accumulator.resize(groups));
     }
 
-    fn merge(&mut self, state: &[Vec<ArrayRef>], from: &[u32], into: &[u32]) -> Result<()> {
+    fn merge(
+        &mut self,
+        definition: &Definition,
+        state: &[Vec<ArrayRef>],
+        (from, into): (&[u32], &[u32]),
+    ) -> Result<()> {
         self.make_room();
         let from = UInt32Array::from(from.to_vec());
-        for (accumulator, state) in self.accumulators.iter_mut().zip(state) {
+        let aggregates = definition.aggregates.iter().zip(state);
+        for (accumulator, (aggregate, state)) in self.accumulators.iter_mut().zip(aggregates) {
             let state = state
                 .iter()
                 .map(|column| Ok(take(column, &from, None)?))
                 .collect::<Result<Vec<_>>>()?;
-            accumulator.merge(&state, into)?;
+            accumulator
+                .merge(&state, into)
+                .map_err(|error| error.with_span(aggregate.span))?;
         }
         Ok(())
     }
 
     fn output(&self, definition: &Definition, slots: &[u32]) -> Result<RecordBatch> {
         let mut columns = self.index.decode(slots, &definition.key_types)?;
-        for accumulator in &self.accumulators {
-            columns.push(accumulator.finish(slots)?);
+        for (accumulator, aggregate) in self.accumulators.iter().zip(&definition.aggregates) {
+            let column = accumulator
+                .finish(slots)
+                .map_err(|error| error.with_span(aggregate.span))?;
+            columns.push(column);
         }
         record_batch(&definition.output, columns, slots.len())
     }
@@ -319,6 +330,7 @@ impl Partition {
             }
         }
         for (bucket, groups) in by_bucket {
+            let definition = Arc::clone(&self.definition);
             let table = self.table(bucket)?;
             let mut slots = Vec::with_capacity(groups.len());
             for group in &groups {
@@ -331,7 +343,7 @@ impl Partition {
                 table.touch(slot);
                 slots.push(slot);
             }
-            table.merge(&partial.state, &groups, &slots)?;
+            table.merge(&definition, &partial.state, (&groups, &slots))?;
         }
         Ok(dropped)
     }
@@ -422,6 +434,7 @@ impl Partition {
             by_bucket.entry(self.bucket(time)).or_default().push(*group);
         }
         for (bucket, groups) in by_bucket {
+            let definition = Arc::clone(&self.definition);
             let table = self.table(bucket)?;
             let mut slots = Vec::with_capacity(groups.len());
             for group in &groups {
@@ -433,7 +446,7 @@ impl Partition {
                 .accumulators
                 .iter_mut()
                 .for_each(|accumulator| accumulator.clear(&slots));
-            table.merge(&saved.state, &groups, &slots)?;
+            table.merge(&definition, &saved.state, (&groups, &slots))?;
         }
         Ok(())
     }

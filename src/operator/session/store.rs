@@ -329,10 +329,13 @@ impl Store {
         into: &[u32],
         columns: impl Fn(usize, &dyn Accumulator) -> Result<Vec<ArrayRef>>,
     ) -> Result<()> {
-        for (number, accumulator) in self.accumulators.iter_mut().enumerate() {
+        let aggregates = self.definition.shape.aggregates.iter().enumerate();
+        for (accumulator, (number, aggregate)) in self.accumulators.iter_mut().zip(aggregates) {
             accumulator.resize(self.slots.len());
             let columns = columns(number, accumulator.as_ref())?;
-            accumulator.merge(&columns, into)?;
+            accumulator
+                .merge(&columns, into)
+                .map_err(|error| error.with_span(aggregate.span))?;
         }
         Ok(())
     }
@@ -482,8 +485,12 @@ impl Store {
         let fields = self.definition.session_fields.clone();
         let window: ArrayRef = Arc::new(StructArray::try_new(fields, bounds.to_vec(), None)?);
         columns.insert(self.definition.shape.session, window);
-        for accumulator in &self.accumulators {
-            columns.push(accumulator.finish(slots)?);
+        let aggregates = &self.definition.shape.aggregates;
+        for (accumulator, aggregate) in self.accumulators.iter().zip(aggregates) {
+            let column = accumulator
+                .finish(slots)
+                .map_err(|error| error.with_span(aggregate.span))?;
+            columns.push(column);
         }
         record_batch(&self.definition.output, columns, slots.len())
     }
