@@ -1,5 +1,5 @@
-//! Every case as a test of its own: those recorded from Apache Spark (beside the project, or where `TIDEMILL_SHARED` says) and those in
-//! `queries/`. Each runs with one and with four state partitions, and with a query that is opened anew from its checkpoint before every
+//! Every case as a test of its own: those recorded from Apache Spark (beside the project, or where `TIDEMILL_SHARED` says, and in
+//! `tests/cases`) and those in `queries/`. Each runs with one and with four state partitions, and with a query that is opened anew from its checkpoint before every
 //! batch. A case in `refused.txt` needs what is still to come: it must be refused by name, and must leave the list as soon as it passes.
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -16,13 +16,14 @@ fn main() {
     let shared =
         std::env::var_os("TIDEMILL_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
     let own = cases_below(&root.join("queries"));
-    let recorded = cases_below(&shared.join("conformance"));
+    let mut recorded = cases_below(&shared.join("conformance"));
     if recorded.is_empty() {
         say(&format!(
             "not run: the cases recorded from Spark, there are none in {}",
             shared.display()
         ));
     }
+    recorded.extend(cases_below(&root.join("tests/cases")));
     let mut trials: Vec<Trial> = own
         .iter()
         .chain(&recorded)
