@@ -361,6 +361,7 @@ impl MicroBatchExecution {
         let mut commit = Commit {
             batch: plan.batch,
             next_watermark,
+            node_watermarks: self.watermark.nodes(),
             input_rows: names.zip(output.input_rows.iter().copied()).collect(),
             output: RowDigest::of(&output.rows)?,
             operators,

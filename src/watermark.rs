@@ -3,7 +3,8 @@
 //! Of each node: the latest event time it has seen (late rows included) less its delay, in milliseconds rounded down, never
 //! going back; a node that has seen nothing counts as 0, and so does a row without event time. Of these the policy takes the
 //! least or the greatest, and the global watermark never goes back either. It is computed at the end of a batch, and the next
-//! one runs with it. What single nodes saw is not kept over a restart, as in Spark; the global watermark is.
+//! one runs with it. The global watermark is kept over a restart. What single nodes saw is not, as in Spark, unless the query asks for it: a
+//! node that has seen nothing since the start then holds the least watermark of several back until it sees a row.
 
 use crate::batch::Timestamp;
 use crate::error::{Error, Result};
@@ -60,6 +61,22 @@ impl WatermarkTracker {
             policy,
             nodes: Vec::new(),
             global,
+        }
+    }
+
+    /// Takes up what the nodes had reached before a restart.
+    #[must_use]
+    pub fn with_nodes(mut self, nodes: Vec<Option<i64>>) -> WatermarkTracker {
+        self.nodes = nodes;
+        self
+    }
+
+    /// What each of several nodes has reached, in milliseconds; empty for a single one, whose is the global one.
+    pub fn nodes(&self) -> Vec<Option<i64>> {
+        if self.nodes.len() > 1 {
+            self.nodes.clone()
+        } else {
+            Vec::new()
         }
     }
 
@@ -150,5 +167,17 @@ mod tests {
         let mut tracker = WatermarkTracker::new(WatermarkPolicy::Min, Timestamp(20_000));
         assert_eq!(tracker.observe(&[seen(Some(5_000_000), 0)]).0, 20_000);
         assert_eq!(tracker.observe(&[seen(Some(21_000_000), 0)]).0, 21_000);
+    }
+
+    #[test]
+    fn nodes_that_are_kept_go_on_where_they_were() {
+        let nodes = vec![Some(20_000), Some(30_000)];
+        let tracker = WatermarkTracker::new(WatermarkPolicy::Min, Timestamp(20_000));
+        let silent = seen(None, 0);
+        let moved = [seen(Some(25_000_000), 0), silent];
+        assert_eq!(tracker.clone().observe(&moved).0, 20_000);
+        let mut tracker = tracker.with_nodes(nodes);
+        assert_eq!(tracker.observe(&moved).0, 25_000);
+        assert_eq!(tracker.nodes(), [Some(25_000), Some(30_000)]);
     }
 }

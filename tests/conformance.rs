@@ -1,14 +1,11 @@
-//! Every case as a test of its own: those recorded from Apache Spark (beside the project, or where `TIDEMILL_SHARED` says, and in
-//! `tests/cases`) and those in `queries/`. Each runs with one and with four state partitions, and with a query that is opened anew from its checkpoint before every
-//! batch. A case in `refused.txt` needs what is still to come: it must be refused by name, and must leave the list as soon as it passes.
+//! Every case as a test of its own: those recorded from Apache Spark (in `conformance` beside the project, or where `TIDEMILL_SHARED` says,
+//! and in `tests/cases`) and those in `queries/`. Each runs with one and with four state partitions, and with a query that is opened anew
+//! from its checkpoint before every batch. Without the recorded cases nothing runs: that is a failure.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use tidemill::case::{Case, CaseOptions, Outcome, run};
-
-/// Names of recorded cases that are refused by name.
-const REFUSED: &str = include_str!("refused.txt");
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -19,9 +16,10 @@ fn main() {
     let mut recorded = cases_below(&shared.join("conformance"));
     if recorded.is_empty() {
         say(&format!(
-            "not run: the cases recorded from Spark, there are none in {}",
-            shared.display()
+            "FAILED: there are no cases recorded from Spark in {}: set TIDEMILL_SHARED to the folder that holds conformance/",
+            shared.join("conformance").display()
         ));
+        std::process::exit(1);
     }
     recorded.extend(cases_below(&root.join("tests/cases")));
     let mut trials: Vec<Trial> = own
@@ -33,13 +31,8 @@ fn main() {
         every_query_has_a_case(&Path::new(env!("CARGO_MANIFEST_DIR")).join("queries"))
     }));
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let is_refused = |file: &&PathBuf| {
-        let name = file.file_stem().unwrap_or_default().to_string_lossy();
-        REFUSED.lines().any(|refused| refused == name)
-    };
-    let refused = recorded.iter().filter(is_refused).count();
     say(&format!(
-        "{} cases recorded from Spark ({refused} of them need what is still to come and are refused by name) and {} of our own, each in {} variants: {} passed, {} failed, {} filtered out",
+        "{} cases recorded from Spark and {} of our own, each in {} variants: {} passed, {} failed, {} filtered out",
         recorded.len(),
         own.len(),
         VARIANTS.len(),
@@ -126,11 +119,8 @@ fn trial(file: &Path, variant: Variant) -> Trial {
             restarts: variant.restarts,
             directory: directory.path().to_owned(),
         };
-        let is_refused = REFUSED.lines().any(|line| line == case.name);
         match run(&case, &options).0 {
-            Outcome::Passed if is_refused => Err(Failed::from("it passes: take it off the list")),
             Outcome::Passed => Ok(()),
-            Outcome::Failed(text) if is_refused && text.contains("not supported") => Ok(()),
             Outcome::Failed(difference) => Err(Failed::from(difference)),
         }
     })

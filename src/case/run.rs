@@ -28,7 +28,8 @@ use std::sync::Arc;
 pub struct CaseOptions {
     /// How many state partitions.
     pub state_partitions: usize,
-    /// Whether the query is opened anew from its checkpoint before every batch that has input.
+    /// Whether the query is opened anew from its checkpoint before every batch that has input. So that this must change nothing, it keeps
+    /// the watermarks of its inputs then, other than at a restart of the case's own.
     pub restarts: bool,
     /// Where checkpoints go; each case makes a folder of its own there.
     pub directory: std::path::PathBuf,
@@ -283,6 +284,7 @@ fn feed(
         let batches = end.saturating_sub(given);
         given = given.max(end);
         if run.restarts {
+            run.settings.keeps_node_watermarks = false;
             run.in_many_lives(directory, batches)?;
         } else {
             run.once(directory)?;
@@ -330,6 +332,7 @@ impl Run<'_> {
                     break;
                 }
             }
+            self.settings.keeps_node_watermarks = true;
         }
         Ok(())
     }

@@ -64,6 +64,9 @@ pub struct Commit {
     pub batch: BatchId,
     /// The watermark that the next batch runs with.
     pub next_watermark: Timestamp,
+    /// Of a query with several watermark nodes: what each has reached, in milliseconds, in the order of the plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub node_watermarks: Vec<Option<i64>>,
     /// Rows read, by source.
     pub input_rows: BTreeMap<String, u64>,
     /// The rows the sink was given: how many, and their digest.

@@ -61,6 +61,7 @@ fn run(checkpoint: &mut Checkpoint, batches: std::ops::Range<u64>, rows: i64) {
         let mut commit = Commit {
             batch: BatchId(batch),
             next_watermark: Timestamp(0),
+            node_watermarks: Vec::new(),
             input_rows: BTreeMap::new(),
             output: RowDigest::default(),
             operators: vec![operator],

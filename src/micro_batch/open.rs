@@ -43,6 +43,9 @@ pub struct QuerySettings {
     pub state_partitions: usize,
     /// `spark.sql.streaming.multipleWatermarkPolicy`. A query keeps the one it was first started with.
     pub watermark_policy: WatermarkPolicy,
+    /// `tidemill.watermark.keepNodes`: whether what each of several watermarks has reached is kept over a restart. Spark forgets it, so
+    /// that an input which is silent after the restart holds the least of them back. Default false.
+    pub keeps_node_watermarks: bool,
     /// `spark.sql.streaming.noDataMicroBatches.enabled`. Default true.
     pub no_data_micro_batches: bool,
     /// `spark.sql.streaming.pollingDelay`: how long to wait before asking idle sources again, with a trigger without interval.
@@ -64,6 +67,7 @@ impl Default for QuerySettings {
             time_zone: "UTC".to_owned(),
             state_partitions: 1,
             watermark_policy: WatermarkPolicy::Min,
+            keeps_node_watermarks: false,
             no_data_micro_batches: true,
             polling_delay: Duration::from_millis(10),
             idle_event_interval: Duration::from_secs(10),
@@ -156,6 +160,12 @@ impl MicroBatchExecution {
                 open.source.prepare_available_now()?;
             }
         }
+        let mut watermark = WatermarkTracker::new(policy(&pinned)?, last_watermark(&history));
+        if spec.settings.keeps_node_watermarks
+            && let Some(commit) = history.commits().next_back()
+        {
+            watermark = watermark.with_nodes(commit.node_watermarks.clone());
+        }
         Ok(MicroBatchExecution {
             query: QueryIdentity {
                 id: checkpoint.metadata().query_id,
@@ -173,7 +183,7 @@ impl MicroBatchExecution {
             sources,
             sink,
             checkpoint,
-            watermark: WatermarkTracker::new(policy(&pinned)?, last_watermark(&history)),
+            watermark,
             pinned,
             at: place(&history),
             logged: history.uncommitted().cloned(),

@@ -187,6 +187,15 @@ const SETTINGS: &[Setting] = &[
             Some(())
         },
     },
+    Setting {
+        key: "tidemill.watermark.keepNodes",
+        expected: "true or false",
+        get: |settings| Some(settings.query.keeps_node_watermarks.to_string()),
+        set: |settings, value| {
+            settings.query.keeps_node_watermarks = value.to_lowercase().parse().ok()?;
+            Some(())
+        },
+    },
 ];
 
 impl Settings {
