@@ -26,6 +26,7 @@ use crate::operator::StatefulOperator;
 use crate::plan::LogicalPlan;
 use crate::plan::optimize::optimize;
 use crate::sink::OutputMode;
+use crate::source::filter::RowFilter;
 use crate::source::{Slice, Slices, SourceFactory};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -48,6 +49,8 @@ pub struct PlanSource {
     pub factory: Arc<dyn SourceFactory>,
     /// Which of its columns the query uses, by index into its schema; `Source::read` is asked for exactly these.
     pub columns: Vec<usize>,
+    /// Which rows of it the query drops at once: advice for `Source::read_filtered`.
+    pub filter: Option<Arc<RowFilter>>,
 }
 
 /// What one watermark node saw in a batch. Microseconds since the epoch; a row without event time counts as 0, as in Spark.

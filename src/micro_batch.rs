@@ -28,6 +28,7 @@ use crate::offset::{Offset, Range};
 use crate::operator::{StateDelta, StatefulOperator};
 use crate::progress::StreamingQueryProgress;
 use crate::sink::{OutputMode, Sink, SinkBatch};
+use crate::source::filter::RowFilter;
 use crate::source::{ReadLimit, Slices, Source};
 use crate::trigger::Trigger;
 use crate::watermark::WatermarkTracker;
@@ -163,6 +164,7 @@ struct Place {
 struct OpenSource {
     name: String,
     columns: Vec<usize>,
+    filter: Option<Arc<RowFilter>>,
     source: Box<dyn Source>,
     /// The next row to read: the end of the last batch.
     next: Offset,
@@ -319,7 +321,10 @@ impl MicroBatchExecution {
             slices.push(if range.is_empty() {
                 Box::new(std::iter::empty()) as Slices
             } else {
-                open.source.read(range, &open.columns)?
+                match &open.filter {
+                    Some(filter) => open.source.read_filtered(range, &open.columns, filter)?,
+                    None => open.source.read(range, &open.columns)?,
+                }
             });
         }
         Ok(slices)

@@ -10,6 +10,7 @@
 //! Sources know nothing of state, of the write-ahead log or of the plan above them.
 
 pub mod file;
+pub mod filter;
 pub mod kafka;
 pub mod memory;
 pub mod rate;
@@ -20,11 +21,13 @@ use crate::batch::Timestamp;
 use crate::clock::StopSignal;
 use crate::error::Result;
 use crate::offset::{Offset, Range};
+use crate::source::filter::RowFilter;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// A piece of a batch that one core decodes: some thousand rows.
 pub struct Slice {
@@ -103,6 +106,22 @@ pub trait Source: Send {
     ///
     /// As [`Source::plan`]; also while the slices are pulled, or decoded (`Data`).
     fn read(&mut self, range: &Range, columns: &[usize]) -> Result<Slices>;
+
+    /// As [`Source::read`], but rows that fail a test of `filter` may be left out, if they are counted there
+    /// ([`RowFilter::note_left_out`]). The caller drops them in any case.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::read`].
+    fn read_filtered(
+        &mut self,
+        range: &Range,
+        columns: &[usize],
+        filter: &Arc<RowFilter>,
+    ) -> Result<Slices> {
+        let _ = filter;
+        self.read(range, columns)
+    }
 
     /// Everything before `end` has been committed by the query.
     ///

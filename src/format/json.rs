@@ -9,6 +9,7 @@ mod decoder;
 mod infer;
 mod nested;
 mod path;
+mod prefilter;
 mod scan;
 #[cfg(test)]
 mod tests;

@@ -27,11 +27,13 @@ use crate::plan::over::WindowCall;
 use crate::plan::{Generator, JoinType, LogicalPlan, PlanNode, Relation};
 use crate::sink::OutputMode;
 use crate::source::SourceFactory;
+use crate::source::filter::ColumnTest;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+mod prefilter;
 mod process;
 mod set_operation;
 
@@ -56,6 +58,8 @@ pub(super) struct Cut<'a> {
     /// For each flow that starts at a source: which of the source's columns it takes. Resolved at the end, when it is known what all
     /// users of the source need together.
     wanted: Vec<(usize, Vec<usize>)>,
+    /// For entries of `wanted`: what a filter right on the scan asks of single columns.
+    tests: Vec<(usize, Vec<(usize, ColumnTest)>)>,
 }
 
 /// Columns by index, ascending.
@@ -77,6 +81,7 @@ pub(super) fn cut(
         flows: Vec::new(),
         event_times: Vec::new(),
         wanted: Vec::new(),
+        tests: Vec::new(),
     };
     let all: Columns = (0..plan.schema.columns.len()).collect();
     let branches = cut.walk(plan, &all)?;
@@ -103,9 +108,10 @@ impl Cut<'_> {
             }
             PlanNode::Filter { input, predicate } => {
                 let below = union(needed, &columns_of([predicate]));
-                let predicate = remap(predicate, &below);
                 let columns = narrowing(&below, needed);
                 let branches = self.walk(input, &below)?;
+                self.note_tests(input, predicate);
+                let predicate = remap(predicate, &below);
                 let stage = || Stage::Filter {
                     predicate: predicate.clone(),
                     columns: columns.clone(),
@@ -281,6 +287,7 @@ impl Cut<'_> {
                         name,
                         factory: Arc::clone(factory),
                         columns: Vec::new(),
+                        filter: None,
                     });
                     self.inputs.push(PlanInput::Stream(self.sources.len() - 1));
                     self.sources.len() - 1
@@ -539,7 +546,10 @@ impl Cut<'_> {
 
     /// Tells every source which columns are read, and every flow from it which of those it takes.
     fn finish(mut self, schema: SchemaRef) -> IncrementalPlan {
-        for (number, input) in self.inputs.iter_mut().enumerate() {
+        let filters: Vec<_> = (0..self.inputs.len())
+            .map(|input| self.filter_of(input))
+            .collect();
+        for ((number, input), filter) in self.inputs.iter_mut().enumerate().zip(filters) {
             let users = self.wanted.iter().filter(|(input, _)| *input == number);
             let read: Columns = users
                 .flat_map(|(_, columns)| columns.iter().copied())
@@ -562,6 +572,7 @@ impl Cut<'_> {
                 PlanInput::Stream(source) => {
                     if let Some(source) = self.sources.get_mut(*source) {
                         source.columns = read;
+                        source.filter = filter;
                     }
                 }
                 PlanInput::Table { columns, .. } | PlanInput::Rows { columns, .. } => {

@@ -101,8 +101,15 @@ pub(super) fn run(
         .into_iter()
         .map(|(_, rows)| with_schema(rows, &schema))
         .collect::<Result<Vec<_>>>()?;
+    let left_out = |source: usize| {
+        let filter = plan
+            .sources
+            .get(source)
+            .and_then(|source| source.filter.as_ref());
+        filter.map_or(0, |filter| filter.take_left_out())
+    };
     let rows_of = |input: &PlanInput, rows: &AtomicU64| match input {
-        PlanInput::Stream(_) => Some(rows.load(Ordering::Relaxed)),
+        PlanInput::Stream(source) => Some(rows.load(Ordering::Relaxed) + left_out(*source)),
         PlanInput::Table { .. } | PlanInput::Rows { .. } => None,
     };
     Ok(BatchOutput {

@@ -344,6 +344,7 @@ fn open_sources(
         opened.push(OpenSource {
             name: plan_source.name.clone(),
             columns: plan_source.columns.clone(),
+            filter: plan_source.filter.clone(),
             source,
             next,
             latest: None,

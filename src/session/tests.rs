@@ -3,6 +3,7 @@
 mod queries;
 mod same_plans;
 mod scripts;
+mod source_filters;
 mod source_names;
 
 use super::*;

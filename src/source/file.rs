@@ -30,6 +30,7 @@ use crate::error::{Error, Result};
 use crate::format::nullable_schema;
 use crate::offset::{Offset, Range};
 use crate::options::Options;
+use crate::source::filter::RowFilter;
 use crate::source::{Planned, ReadLimit, Slices, Source, SourceFactory};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -157,7 +158,7 @@ impl SourceFactory for FileSourceFactory {
 
     fn read_static(&self, columns: &[usize]) -> Result<Vec<RecordBatch>> {
         let Listing { files, .. } = listing::list(&self.options)?;
-        let slices = FileReader::new(self).read(files, columns);
+        let slices = FileReader::new(self).read(files, columns, None);
         slices.map(|slice| (slice?.decode)()).collect()
     }
 }
@@ -208,7 +209,17 @@ impl Source for FileSource {
 
     fn read(&mut self, range: &Range, columns: &[usize]) -> Result<Slices> {
         let Plan { files } = Plan::of_range(range)?;
-        Ok(self.reader.read(files, columns))
+        Ok(self.reader.read(files, columns, None))
+    }
+
+    fn read_filtered(
+        &mut self,
+        range: &Range,
+        columns: &[usize],
+        filter: &Arc<RowFilter>,
+    ) -> Result<Slices> {
+        let Plan { files } = Plan::of_range(range)?;
+        Ok(self.reader.read(files, columns, Some(filter)))
     }
 
     fn commit(&mut self, end: &Offset) -> Result<()> {

@@ -242,6 +242,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Whether the string in double quotes that starts here is closed and has no escapes.
+    #[inline]
+    pub(super) fn at_plain_string(&self) -> bool {
+        let (end, _) = scan_string(self.bytes, self.at + 1);
+        self.bytes.get(end) == Some(&b'"')
+    }
+
     /// Reads a string; the cursor stands on its opening quote.
     #[inline]
     pub(super) fn string(&mut self) -> Read<RawText<'a>> {

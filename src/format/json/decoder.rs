@@ -10,8 +10,10 @@ use super::JsonOptions;
 use super::column::{Bytes, Fit, Misfit, Work};
 use super::cursor::{Cursor, Syntax, SyntaxError};
 use super::nested::StructColumn;
+use super::prefilter::Prefilter;
 use crate::error::{Error, Result};
 use crate::format::{ParseMode, malformed_record, nullable_schema};
+use crate::source::filter::ColumnTest;
 use arrow::array::{Array, ArrayRef, RecordBatchOptions, StringArray, StructArray};
 use arrow::datatypes::{DataType, Fields, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -34,12 +36,17 @@ pub struct JsonDecoder {
     mode: ParseMode,
     work: Work,
     bytes: usize,
+    /// What records must meet, or else they are left out; and how many were.
+    prefilter: Option<Prefilter>,
+    left_out: u64,
 }
 
 /// What a record turned out to be.
 enum Outcome {
     /// White space only; nothing was appended.
     Blank,
+    /// A record that the tests reject; nothing was appended.
+    LeftOut,
     /// Rows were appended (none for an empty array), all good.
     Good,
     /// Rows were appended, with nulls where something did not fit.
@@ -72,7 +79,25 @@ impl JsonDecoder {
             mode: options.mode,
             work: Work::new(options),
             bytes: 0,
+            prefilter: None,
+            left_out: 0,
         })
+    }
+
+    /// Leaves out records that fail one of these tests, of columns by their index. Only those that can be told at little cost, and only
+    /// where that cannot hide a malformed record: in [`ParseMode::Permissive`], without a corrupt record column. What does come out
+    /// must be filtered as without this.
+    #[must_use]
+    pub(crate) fn with_tests(mut self, tests: &[(usize, ColumnTest)]) -> JsonDecoder {
+        if self.mode == ParseMode::Permissive && self.corrupt.is_none() {
+            self.prefilter = Prefilter::new(tests, &self.fields, self.work.keeps_text);
+        }
+        self
+    }
+
+    /// How many records were left out since this was last asked.
+    pub(crate) fn take_left_out(&mut self) -> u64 {
+        std::mem::take(&mut self.left_out)
     }
 
     /// The columns of [`JsonDecoder::finish`].
@@ -86,7 +111,7 @@ impl JsonDecoder {
     }
 
     /// Reads one record into exactly one row. A missing record and one of white space only become a null row. Gives whether
-    /// there is a row: not if the record is malformed and malformed records are dropped.
+    /// there is a row: not if the record is malformed and malformed records are dropped, or if it fails a test.
     ///
     /// # Errors
     ///
@@ -99,6 +124,7 @@ impl JsonDecoder {
         let row = self.root.len();
         match self.read(record, false)? {
             Outcome::Blank => self.push_null(),
+            Outcome::LeftOut => self.left_out += 1,
             Outcome::Good => self.mark_good(),
             outcome => self.settle(&outcome, record, row)?,
         }
@@ -116,7 +142,12 @@ impl JsonDecoder {
         while !rest.is_empty() {
             let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
             let (line, behind) = rest.split_at(end);
-            self.push_document(line)?;
+            let prefilter = self.prefilter.as_mut();
+            if prefilter.is_some_and(|prefilter| prefilter.rejects_line(line)) {
+                self.left_out += 1;
+            } else {
+                self.push_document(line)?;
+            }
             rest = behind.get(1..).unwrap_or_default();
         }
         Ok(())
@@ -131,6 +162,7 @@ impl JsonDecoder {
         let row = self.root.len();
         match self.read(text, true)? {
             Outcome::Blank => {}
+            Outcome::LeftOut => self.left_out += 1,
             Outcome::Good => self.mark_good(),
             outcome => self.settle(&outcome, text, row)?,
         }
@@ -213,7 +245,7 @@ impl JsonDecoder {
 
     fn explain(outcome: &Outcome) -> String {
         match outcome {
-            Outcome::Blank | Outcome::Good => "it is well-formed".to_owned(),
+            Outcome::Blank | Outcome::LeftOut | Outcome::Good => "it is well-formed".to_owned(),
             Outcome::Partial(Misfit { at, expected }) => {
                 format!("the value at byte {at} is not {expected}")
             }
@@ -250,8 +282,15 @@ impl JsonDecoder {
         match cursor.peek() {
             Some(b'{') => {
                 cursor.advance(1);
-                let fit = self.root.append_object(cursor, &mut self.work)?;
-                Ok(outcome_of(fit))
+                let Some(prefilter) = &self.prefilter else {
+                    let fit = self.root.append_object(cursor, &mut self.work)?;
+                    return Ok(outcome_of(fit));
+                };
+                let rejects = |field, at: &Cursor<'_>| prefilter.rejects(field, at);
+                let fit = self
+                    .root
+                    .append_object_unless(cursor, &mut self.work, rejects)?;
+                Ok(fit.map_or(Outcome::LeftOut, outcome_of))
             }
             Some(b'[') if is_array_allowed => self.read_array(cursor),
             Some(_) => Err(cursor.error("expected an object")),

@@ -149,12 +149,29 @@ impl StructColumn {
 
     /// Appends an object whose opening brace has been read. Gives [`Fit::Whole`] or [`Fit::Partial`].
     pub(super) fn append_object(&mut self, cursor: &mut Cursor<'_>, work: &mut Work) -> Read<Fit> {
+        let fit = self.append_object_unless(cursor, work, |_, _| false)?;
+        Ok(fit.unwrap_or(Fit::Whole))
+    }
+
+    /// As [`StructColumn::append_object`], unless `rejects` says of a field, by its index, and the value under the cursor that the
+    /// object is not wanted: then nothing is appended, the rest of the object is not read, and the answer is `None`.
+    #[inline]
+    pub(super) fn append_object_unless(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        work: &mut Work,
+        rejects: impl Fn(usize, &Cursor<'_>) -> bool,
+    ) -> Read<Option<Fit>> {
         let row = self.len;
         let mut fit = Fit::Whole;
         let mut step = 0;
         let mut is_first = true;
         while let Some(field) = self.next_field(cursor, &mut step, is_first)? {
             is_first = false;
+            if field.is_some_and(|index| rejects(index, cursor)) {
+                self.cut_back(row);
+                return Ok(None);
+            }
             let Some(column) = field.and_then(|index| self.columns.get_mut(index)) else {
                 cursor.skip_value()?;
                 continue;
@@ -176,7 +193,17 @@ impl StructColumn {
         }
         self.nulls.append_non_null();
         self.len += 1;
-        Ok(fit)
+        Ok(Some(fit))
+    }
+
+    /// Takes back the values of an object that is not finished.
+    #[inline]
+    fn cut_back(&mut self, row: usize) {
+        for column in &mut self.columns {
+            if column.len() > row {
+                column.truncate(row);
+            }
+        }
     }
 
     /// Reads what lies between two values: the comma, unless the key is the first, a key and the colon. Gives which field it is, if

@@ -268,6 +268,7 @@ impl SumPlan {
             sources: vec![PlanSource {
                 name: "numbers".to_owned(),
                 factory: Arc::new(NumbersFactory(world.clone())),
+                filter: None,
                 columns: vec![0],
             }],
             operators: vec![Box::new(Sums {

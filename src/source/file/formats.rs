@@ -10,6 +10,7 @@ use crate::format::parquet::ParquetFile;
 use crate::format::text::{read_lines, text_schema};
 use crate::format::with_place;
 use crate::options::Options;
+use crate::source::filter::{ColumnTest, RowFilter};
 use crate::source::{Slice, Slices};
 use arrow::array::RecordBatchOptions;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -38,12 +39,43 @@ pub(super) trait FileFormat: Send + Sync + Debug {
     /// `Invalid`, naming the first they cannot have.
     fn check(&self, schema: &Schema) -> Result<()>;
 
-    /// The rows of a file in slices: of the columns `declared` those with the indices `wanted`, in this order.
+    /// The rows of a file in slices: of the columns `declared` those with the indices `wanted`, in this order. Rows that `filter`
+    /// is sure of may be left out.
     ///
     /// # Errors
     ///
     /// Those of opening the file.
-    fn slices(&self, file: &ListedFile, declared: &SchemaRef, wanted: &[usize]) -> Result<Slices>;
+    fn slices(
+        &self,
+        file: &ListedFile,
+        declared: &SchemaRef,
+        wanted: &[usize],
+        filter: Option<FileFilter>,
+    ) -> Result<Slices>;
+}
+
+/// Tests of columns, by their index among those that are wanted of a file; a format may leave out rows that fail one.
+#[derive(Debug)]
+pub(super) struct FileFilter {
+    tests: Vec<(usize, ColumnTest)>,
+    /// Where rows that are left out are counted.
+    source: Arc<RowFilter>,
+}
+
+impl FileFilter {
+    /// `position` tells where a column of the source is among those that are wanted of the file.
+    pub(super) fn new(
+        source: &Arc<RowFilter>,
+        position: impl Fn(usize) -> Option<usize>,
+    ) -> FileFilter {
+        let tests = source.tests().iter();
+        FileFilter {
+            tests: tests
+                .filter_map(|(column, test)| Some((position(*column)?, test.clone())))
+                .collect(),
+            source: Arc::clone(source),
+        }
+    }
 }
 
 /// The format of this name, with its options.
@@ -137,7 +169,13 @@ impl FileFormat for Json {
         JsonDecoder::new(schema, &self.options).map(drop)
     }
 
-    fn slices(&self, file: &ListedFile, declared: &SchemaRef, wanted: &[usize]) -> Result<Slices> {
+    fn slices(
+        &self,
+        file: &ListedFile,
+        declared: &SchemaRef,
+        wanted: &[usize],
+        filter: Option<FileFilter>,
+    ) -> Result<Slices> {
         let schema = declared.project(wanted)?;
         let options = self.options.clone();
         let is_whole = options.multi_line;
@@ -145,14 +183,19 @@ impl FileFormat for Json {
         let idle: Mutex<Vec<JsonDecoder>> = Mutex::default();
         line_slices(file, is_whole, &self.spare, move |piece| {
             let decoder = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut decoder = match decoder {
-                Some(decoder) => decoder,
-                None => JsonDecoder::new(&schema, &options)?,
+            let mut decoder = if let Some(decoder) = decoder {
+                decoder
+            } else {
+                let tests = filter.as_ref().map_or(&[][..], |filter| &filter.tests);
+                JsonDecoder::new(&schema, &options)?.with_tests(tests)
             };
             if is_whole {
                 decoder.push_document(&piece.bytes)?;
             } else {
                 decoder.push_lines(&piece.bytes)?;
+            }
+            if let Some(filter) = &filter {
+                filter.source.note_left_out(decoder.take_left_out());
             }
             let rows = decoder.finish()?;
             let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,7 +234,13 @@ impl FileFormat for Csv {
         CsvDecoder::new(schema, &all, &self.options).map(drop)
     }
 
-    fn slices(&self, file: &ListedFile, declared: &SchemaRef, wanted: &[usize]) -> Result<Slices> {
+    fn slices(
+        &self,
+        file: &ListedFile,
+        declared: &SchemaRef,
+        wanted: &[usize],
+        _filter: Option<FileFilter>,
+    ) -> Result<Slices> {
         let options = self.options.clone();
         let (declared, wanted) = (Arc::clone(declared), wanted.to_vec());
         line_slices(file, self.options.multi_line, &self.spare, move |piece| {
@@ -222,7 +271,13 @@ impl FileFormat for Text {
         Ok(())
     }
 
-    fn slices(&self, file: &ListedFile, declared: &SchemaRef, wanted: &[usize]) -> Result<Slices> {
+    fn slices(
+        &self,
+        file: &ListedFile,
+        declared: &SchemaRef,
+        wanted: &[usize],
+        _filter: Option<FileFilter>,
+    ) -> Result<Slices> {
         let is_text = |field: &Arc<Field>| *field.data_type() == DataType::Utf8;
         if declared.fields().len() > 1 || !declared.fields().iter().all(is_text) {
             return Err(Error::invalid(format!(
@@ -275,7 +330,13 @@ impl FileFormat for Parquet {
         Ok(())
     }
 
-    fn slices(&self, file: &ListedFile, declared: &SchemaRef, wanted: &[usize]) -> Result<Slices> {
+    fn slices(
+        &self,
+        file: &ListedFile,
+        declared: &SchemaRef,
+        wanted: &[usize],
+        _filter: Option<FileFilter>,
+    ) -> Result<Slices> {
         let (opened, parquet) = Parquet::open(file)?;
         let schema = Arc::new(declared.project(wanted)?);
         let path = Arc::<Path>::from(file.path.as_path());

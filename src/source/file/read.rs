@@ -1,11 +1,12 @@
 //! The rows of files, with the columns of their paths.
 
 use super::FileSourceFactory;
-use super::formats::FileFormat;
+use super::formats::{FileFilter, FileFormat};
 use super::listing::{self, ListedFile};
 use super::options::FileOptions;
 use super::partition;
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::filter::RowFilter;
 use crate::source::{Slice, Slices};
 use arrow::array::{ArrayRef, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
@@ -39,17 +40,27 @@ impl FileReader {
         }
     }
 
-    /// The rows of these files, one file after another, with the columns of these indices.
-    pub(super) fn read(&self, files: Vec<ListedFile>, columns: &[usize]) -> Slices {
-        let (reader, columns) = (self.clone(), columns.to_vec());
+    /// The rows of these files, one file after another, with the columns of these indices. Rows that `filter` is sure of may be left out.
+    pub(super) fn read(
+        &self,
+        files: Vec<ListedFile>,
+        columns: &[usize],
+        filter: Option<&Arc<RowFilter>>,
+    ) -> Slices {
+        let (reader, columns, filter) = (self.clone(), columns.to_vec(), filter.cloned());
         let slices = files.into_iter().flat_map(move |file| {
-            let slices = reader.read_file(&file, &columns);
+            let slices = reader.read_file(&file, &columns, filter.as_ref());
             slices.unwrap_or_else(|error| Box::new(std::iter::once(Err(error))))
         });
         Box::new(slices)
     }
 
-    fn read_file(&self, file: &ListedFile, columns: &[usize]) -> Result<Slices> {
+    fn read_file(
+        &self,
+        file: &ListedFile,
+        columns: &[usize],
+        filter: Option<&Arc<RowFilter>>,
+    ) -> Result<Slices> {
         if !self.is_as_planned(file)? {
             return Ok(Box::new(std::iter::empty()));
         }
@@ -72,7 +83,13 @@ impl FileReader {
                 origins.push(Origin::Path(*index, value));
             }
         }
-        let slices = self.format.slices(file, &declared, &wanted)?;
+        // A column of the path is the same in all rows: its tests are left to the query.
+        let position = |index: usize| {
+            let in_file = in_file.iter().position(|candidate| *candidate == index)?;
+            wanted.iter().position(|wanted| *wanted == in_file)
+        };
+        let filter = filter.map(|filter| FileFilter::new(filter, position));
+        let slices = self.format.slices(file, &declared, &wanted, filter)?;
         let answer = Arc::new(self.schema.project(columns)?);
         let assembler = Arc::new(Assembler {
             schema: Arc::clone(&self.schema),
