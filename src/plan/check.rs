@@ -449,38 +449,51 @@ fn set_operation(scope: &Scope<'_>) -> Option<Refusal> {
 }
 
 fn two_event_times(scope: &Scope<'_>) -> Option<Refusal> {
-    let columns: Vec<&[Column]> = match &scope.node.node {
+    // Of a join and of a deduplication only columns count that somebody uses: the cut knows.
+    let columns = match &scope.node.node {
         PlanNode::Aggregate { input, keys, .. } if input.is_streaming() => {
-            vec![scope.node.schema.columns.get(..keys.len())?]
-        }
-        PlanNode::Join { left, right, .. } if left.is_streaming() && right.is_streaming() => {
-            vec![&left.schema.columns, &right.schema.columns]
+            scope.node.schema.columns.get(..keys.len())?
         }
         _ => return None,
     };
-    let names = columns.into_iter().find_map(|columns| {
-        let names: Vec<&str> = columns
-            .iter()
-            .filter(|column| column.event_time.is_some())
-            .map(|column| column.name.as_str())
-            .collect();
-        (names.len() > 1).then_some(names)
-    })?;
-    Some(Refusal::Named(
-        MULTIPLE_EVENT_TIMES,
-        more_than_one_event_time(&names),
+    only_event_time(columns.iter().enumerate())
+        .err()
+        .map(|message| Refusal::Named(MULTIPLE_EVENT_TIMES, message))
+}
+
+/// Spark's condition for several event times in one operator.
+const MULTIPLE_EVENT_TIMES: &str = "MULTIPLE_EVENT_TIME_COLUMNS";
+
+/// Which of these columns is event time, or what is said if there are several.
+fn only_event_time<'a>(
+    columns: impl Iterator<Item = (usize, &'a Column)>,
+) -> std::result::Result<Option<(usize, &'a Column)>, String> {
+    let found: Vec<(usize, &Column)> = columns
+        .filter(|(_, column)| column.event_time.is_some())
+        .collect();
+    if found.len() < 2 {
+        return Ok(found.first().copied());
+    }
+    let names: Vec<&str> = found
+        .iter()
+        .map(|(_, column)| column.name.as_str())
+        .collect();
+    Err(format!(
+        "More than one event time columns are available. Please ensure there is at most one event time column per stream: keep one of them. columns=`{}`",
+        names.join(", ")
     ))
 }
 
-/// Spark's condition for what [`more_than_one_event_time`] says.
-pub(crate) const MULTIPLE_EVENT_TIMES: &str = "MULTIPLE_EVENT_TIME_COLUMNS";
-
-/// What is said of these columns. Deduplication says it when the plan is cut: as in Spark only columns count that somebody uses.
-pub(crate) fn more_than_one_event_time(names: &[&str]) -> String {
-    format!(
-        "More than one event time columns are available. Please ensure there is at most one event time column per stream: keep one of them. columns=`{}`",
-        names.join(", ")
-    )
+/// Which of these columns of an operator's input is event time; asked when the plan is cut, which knows the columns that are used.
+///
+/// # Errors
+///
+/// `Invalid`, as Spark says it, if there are several.
+pub(crate) fn used_event_time<'a>(
+    columns: impl Iterator<Item = (usize, &'a Column)>,
+) -> Result<Option<(usize, &'a Column)>> {
+    only_event_time(columns)
+        .map_err(|message| Error::invalid(message).with_condition(MULTIPLE_EVENT_TIMES))
 }
 
 /// A join of two streams.

@@ -3,7 +3,7 @@
 use super::{Branch, Columns, Cut, picked_schema, position, select, union};
 use crate::error::{Error, Result};
 use crate::operator::deduplicate::{Deduplicate, Definition, EventTimeColumn, Forgets};
-use crate::plan::check::{MULTIPLE_EVENT_TIMES, more_than_one_event_time};
+use crate::plan::check::used_event_time;
 use crate::plan::{Column, LogicalPlan, PlanNode};
 use arrow::datatypes::DataType;
 
@@ -25,25 +25,14 @@ impl Cut<'_> {
         };
         let mut used = union(needed, &keys.iter().copied().collect());
         let all = input.schema.columns.iter().enumerate();
-        let event_times: Vec<(usize, &Column)> = all
-            .filter(|(index, column)| {
-                let is_taken = *is_within_watermark || used.contains(index);
-                is_taken && column.event_time.is_some() && input.is_streaming()
-            })
-            .collect();
-        if event_times.len() > 1 {
-            let names: Vec<&str> = event_times
-                .iter()
-                .map(|(_, column)| column.name.as_str())
-                .collect();
-            return Err(Error::invalid(more_than_one_event_time(&names))
-                .with_condition(MULTIPLE_EVENT_TIMES));
-        }
-        used.extend(event_times.iter().map(|(index, _)| index));
-        let event_time = event_times.first().map(|(index, column)| EventTimeColumn {
-            column: position(&used, *index),
+        let event_time = used_event_time(all.filter(|(index, _)| {
+            input.is_streaming() && (*is_within_watermark || used.contains(index))
+        }))?;
+        used.extend(event_time.iter().map(|(index, _)| index));
+        let event_time = event_time.map(|(index, column)| EventTimeColumn {
+            column: position(&used, index),
             is_window: matches!(column.data_type, DataType::Struct(_)),
-            forgets: forgets(column, *is_within_watermark, keys.contains(index)),
+            forgets: forgets(column, *is_within_watermark, keys.contains(&index)),
         });
         let definition = Definition {
             schema: picked_schema(input, &used),

@@ -1,10 +1,12 @@
 //! The cut of a join of two streams: which columns each side keeps, what of the condition is asked before rows are kept, what ends them.
 
-use super::{Branch, Columns, Cut, columns_of, picked_schema, remap, remap_all, split};
+use super::{Branch, Columns, Cut, columns_of, picked_schema, position, remap, remap_all, split};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::operator::join::{JoinInput, StateTime, StreamJoin, StreamJoinSpec};
-use crate::plan::check::{JoinSide, key_of_event_time, state_time_bound, time_distance_us};
+use crate::plan::check::{
+    JoinSide, key_of_event_time, state_time_bound, time_distance_us, used_event_time,
+};
 use crate::plan::{LogicalPlan, PlanNode};
 
 /// The conjuncts of a condition that are not equalities, by what they need.
@@ -40,50 +42,61 @@ impl Conditions {
     }
 }
 
-/// The column of a side that is event time.
-fn event_time(side: &LogicalPlan) -> Option<usize> {
-    let columns = &side.schema.columns;
-    columns
-        .iter()
-        .position(|column| column.event_time.is_some())
-}
-
-/// What ends the rows of a side, over its columns: a key that is event time on either side, or else the bound that the condition puts on the
-/// side's event time.
-fn state_time(plan: &LogicalPlan, side: JoinSide, own: &LogicalPlan) -> Option<StateTime> {
-    if let Some(key) = key_of_event_time(plan) {
-        return Some(StateTime::Key(key));
-    }
-    let column = event_time(own)?;
-    let bound = state_time_bound(plan, side)?;
-    Some(StateTime::Column { column, bound })
-}
-
-/// One side, before its columns are narrowed to those that are used.
+/// One side. A column counts as event time only if the query uses it, as in Spark, which forgets unused columns before it looks for what
+/// makes rows late and what ends them.
 struct Side<'a> {
     plan: &'a LogicalPlan,
     keys: Vec<&'a Expr>,
     filter: Option<Expr>,
-    state_time: Option<StateTime>,
     used: Columns,
+    event_time: Option<usize>,
+    state_time: Option<StateTime>,
 }
 
-impl Side<'_> {
-    /// Adds the columns that the side needs for itself.
-    fn complete(&mut self) {
-        self.used.extend(columns_of(self.keys.iter().copied()));
-        self.used.extend(columns_of(&self.filter));
-        self.used.extend(event_time(self.plan));
+impl<'a> Side<'a> {
+    /// A side of which the condition on both sides, and what comes after the join, use these columns.
+    fn new(
+        plan: &'a LogicalPlan,
+        keys: Vec<&'a Expr>,
+        filter: Vec<Expr>,
+        mut used: Columns,
+    ) -> Result<Side<'a>> {
+        let filter = Expr::conjunction(filter);
+        used.extend(columns_of(keys.iter().copied()));
+        used.extend(columns_of(&filter));
+        let columns = plan.schema.columns.iter().enumerate();
+        let event_time = used_event_time(columns.filter(|(column, _)| used.contains(column)))?
+            .map(|(column, _)| column);
+        Ok(Side {
+            plan,
+            keys,
+            filter,
+            used,
+            event_time,
+            state_time: None,
+        })
+    }
+
+    /// Finds out what ends the rows: a key that is event time on either side, or else the bound that the condition of `join` puts on the
+    /// side's event time.
+    fn end(&mut self, join: &LogicalPlan, side: JoinSide) {
+        let bounded = || {
+            Some(StateTime::Column {
+                column: self.event_time?,
+                bound: state_time_bound(join, side)?,
+            })
+        };
+        self.state_time = key_of_event_time(join).map(StateTime::Key).or_else(bounded);
     }
 
     /// The side over the columns that are used.
     fn input(&self) -> JoinInput {
-        let place = |column: usize| self.used.range(..column).count();
+        let place = |column: usize| position(&self.used, column);
         JoinInput {
             schema: picked_schema(self.plan, &self.used),
             keys: remap_all(&self.keys, &self.used),
             filter: self.filter.as_ref().map(|filter| remap(filter, &self.used)),
-            event_time: event_time(self.plan).map(place),
+            event_time: self.event_time.map(place),
             state_time: self.state_time.map(|time| match time {
                 StateTime::Key(key) => StateTime::Key(key),
                 StateTime::Column { column, bound } => StateTime::Column {
@@ -131,22 +144,12 @@ impl Cut<'_> {
         let mut used = needed.clone();
         used.extend(columns_of(&conditions.both));
         let (left_used, right_used) = split(&used, width);
-        let mut left = Side {
-            plan: left,
-            keys: equalities.iter().map(|(left, _, _)| left).collect(),
-            filter: Expr::conjunction(conditions.left),
-            state_time: state_time(plan, JoinSide::Left, left),
-            used: left_used,
-        };
-        let mut right = Side {
-            plan: right,
-            keys: equalities.iter().map(|(_, right, _)| right).collect(),
-            filter: Expr::conjunction(conditions.right),
-            state_time: state_time(plan, JoinSide::Right, right),
-            used: right_used,
-        };
-        left.complete();
-        right.complete();
+        let left_keys = equalities.iter().map(|(left, _, _)| left).collect();
+        let right_keys = equalities.iter().map(|(_, right, _)| right).collect();
+        let mut left = Side::new(left, left_keys, conditions.left, left_used)?;
+        let mut right = Side::new(right, right_keys, conditions.right, right_used)?;
+        left.end(plan, JoinSide::Left);
+        right.end(plan, JoinSide::Right);
         let pairs: Columns = left
             .used
             .iter()
@@ -161,7 +164,7 @@ impl Cut<'_> {
             distance_us: distance(plan, &left, &right),
             output: needed
                 .iter()
-                .map(|column| pairs.range(..*column).count())
+                .map(|column| position(&pairs, *column))
                 .collect(),
             inputs: [left.input(), right.input()],
         };
