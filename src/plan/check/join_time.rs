@@ -328,7 +328,8 @@ fn collect(expr: &Expr, is_negative: bool, terms: &mut Vec<Term>) -> Option<()> 
                 collect(left, is_negative, terms)?;
                 collect(right, is_negative, terms)
             }
-            ("-", [left, right]) => {
+            // Spark does not look into a difference of two moments.
+            ("-", [left, right]) if !is_moment(left) || !is_moment(right) => {
                 collect(left, is_negative, terms)?;
                 collect(right, !is_negative, terms)
             }
@@ -337,6 +338,10 @@ fn collect(expr: &Expr, is_negative: bool, terms: &mut Vec<Term>) -> Option<()> 
         },
         _ => None,
     }
+}
+
+fn is_moment(expr: &Expr) -> bool {
+    matches!(expr.data_type, DataType::Timestamp(..))
 }
 
 /// A constant as microseconds: an interval, a moment, or a number of seconds (which a timestamp that is cast to a number is).
