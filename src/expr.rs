@@ -22,6 +22,7 @@ pub use over::{Frame, FrameBound, FrameUnit, Over, SortItem};
 
 use crate::error::Span;
 use crate::function::ScalarFunction;
+use crate::function::user::{ScalarUdf, UserFunction};
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use std::sync::Arc;
@@ -92,6 +93,8 @@ pub struct AstCall {
     pub within_group: Vec<SortItem>,
     /// `OVER (…)`.
     pub over: Option<Box<Over>>,
+    /// The function of the session that it stands for, if it is one.
+    pub user: Option<UserFunction>,
 }
 
 /// An expression that is resolved against the columns of its input.
@@ -116,6 +119,8 @@ pub enum ExprKind {
     Literal(ArrayRef),
     /// A function of the registry; its arguments have exactly the types it asked for.
     Call(Arc<ScalarFunction>, Vec<Expr>),
+    /// A function of the session, as [`ExprKind::Call`].
+    UserCall(Arc<ScalarUdf>, Vec<Expr>),
     /// A cast to [`Expr::data_type`] by Spark's ANSI rules; what cannot be cast is an error, or null if `is_try`.
     Cast {
         /// What is cast.

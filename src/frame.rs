@@ -28,7 +28,7 @@ use crate::expr::{Ast, AstKind};
 use crate::functions::sort_key;
 use crate::incremental::{IncrementalPlan, IncrementalSettings};
 use crate::plan::builder::{self, EventTimeColumn, SortItem};
-use crate::plan::{LogicalPlan, Relation, check, explain};
+use crate::plan::{LogicalPlan, PlanSchema, Relation, check, explain};
 use crate::session::{DataStreamWriter, Session};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -158,7 +158,7 @@ impl StreamFrame {
     /// [`crate::functions::explode`] may be among them.
     pub fn select(&self, columns: impl AsRef<[Expr]>) -> StreamFrame {
         self.then(|plan| {
-            let columns = to_asts(columns.as_ref(), &plan.schema)?;
+            let columns = self.asts(columns.as_ref(), &plan.schema)?;
             builder::select(plan, &columns)
         })
     }
@@ -169,13 +169,13 @@ impl StreamFrame {
         reason = "polars takes expressions by value"
     )]
     pub fn filter(&self, predicate: Expr) -> StreamFrame {
-        self.then(|plan| builder::filter(plan, &to_ast(&predicate)?))
+        self.then(|plan| builder::filter(plan, &self.bound(&to_ast(&predicate)?)))
     }
 
     /// Adds columns, or replaces those of the same name. Each expression is a column or has a name by `alias`.
     pub fn with_columns(&self, columns: impl AsRef<[Expr]>) -> StreamFrame {
         self.then(|plan| {
-            let columns = to_asts(columns.as_ref(), &plan.schema)?;
+            let columns = self.asts(columns.as_ref(), &plan.schema)?;
             let named = columns.into_iter().map(named).collect::<Result<Vec<_>>>()?;
             builder::with_columns(plan, &named)
         })
@@ -335,7 +335,7 @@ impl StreamFrame {
             let mut items = vec![];
             for key in keys.as_ref() {
                 let (key, is_descending, nulls_first) = sort_key(key);
-                for expr in to_asts(std::slice::from_ref(key), &plan.schema)? {
+                for expr in self.asts(std::slice::from_ref(key), &plan.schema)? {
                     items.push(SortItem {
                         expr,
                         is_descending,
@@ -372,6 +372,20 @@ impl StreamFrame {
         StreamFrame {
             session: Some(session.clone()),
             ..self
+        }
+    }
+
+    /// The expressions that polars expressions stand for, with functions of the session bound.
+    fn asts(&self, expressions: &[Expr], columns: &PlanSchema) -> Result<Vec<Ast>> {
+        let asts = to_asts(expressions, columns)?;
+        Ok(asts.iter().map(|ast| self.bound(ast)).collect())
+    }
+
+    /// The expression with functions of the session bound.
+    fn bound(&self, ast: &Ast) -> Ast {
+        match &self.session {
+            Some(session) => session.functions().bind(ast),
+            None => ast.clone(),
         }
     }
 

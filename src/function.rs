@@ -32,6 +32,7 @@ mod string;
 #[cfg(test)]
 mod testing;
 mod url;
+pub mod user;
 mod variant;
 pub(crate) mod vector;
 pub mod window;

@@ -135,6 +135,105 @@ pub fn approx_count_distinct(input: Expr) -> Expr {
     call("approx_count_distinct", [input])
 }
 
+/// A percentile of the values that are not null, from 0 to 1, interpolated between the values around it.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::percentile;
+/// let p99 = percentile(col("latency"), 0.99).alias("p99");
+/// ```
+pub fn percentile(input: Expr, percentage: f64) -> Expr {
+    call("percentile", [input, lit(percentage)])
+}
+
+/// A value whose rank is within a ten-thousandth of the percentage, from 0 to 1. What is kept does not grow with the input.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::approx_percentile;
+/// let p99 = approx_percentile(col("latency"), 0.99).alias("p99");
+/// ```
+pub fn approx_percentile(input: Expr, percentage: f64) -> Expr {
+    call("approx_percentile", [input, lit(percentage)])
+}
+
+/// The value that occurs most often.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::mode;
+/// let usual = mode(col("country")).alias("usual");
+/// ```
+pub fn mode(input: Expr) -> Expr {
+    call("mode", [input])
+}
+
+/// The values that are not null, joined with a delimiter.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::listagg;
+/// let names = listagg(col("name"), ", ").alias("names");
+/// ```
+pub fn listagg(input: Expr, delimiter: &str) -> Expr {
+    call("listagg", [input, lit(delimiter)])
+}
+
+/// A histogram of at most `bins` bins: an array of structs of `x`, the centre, and `y`, the height.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::histogram_numeric;
+/// let bins = histogram_numeric(col("latency"), 20).alias("bins");
+/// ```
+pub fn histogram_numeric(input: Expr, bins: i32) -> Expr {
+    call("histogram_numeric", [input, lit(bins)])
+}
+
+/// How many rows there are for which `condition` is true.
+///
+/// ```
+/// # use polars::prelude::{col, lit};
+/// # use tidemill::functions::count_if;
+/// let errors = count_if(col("status").gt_eq(lit(500))).alias("errors");
+/// ```
+pub fn count_if(condition: Expr) -> Expr {
+    call("count_if", [condition])
+}
+
+/// A HyperLogLog sketch of the values: sketches are united by [`hll_union_agg`] and read by [`hll_sketch_estimate`].
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::hll_sketch_agg;
+/// let users = hll_sketch_agg(col("user")).alias("users");
+/// ```
+pub fn hll_sketch_agg(input: Expr) -> Expr {
+    call("hll_sketch_agg", [input])
+}
+
+/// The union of HyperLogLog sketches.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::{hll_sketch_estimate, hll_union_agg};
+/// let users = hll_sketch_estimate(hll_union_agg(col("users"))).alias("users");
+/// ```
+pub fn hll_union_agg(sketch: Expr) -> Expr {
+    call("hll_union_agg", [sketch])
+}
+
+/// About how many different values a HyperLogLog sketch saw.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::hll_sketch_estimate;
+/// let users = hll_sketch_estimate(col("users"));
+/// ```
+pub fn hll_sketch_estimate(sketch: Expr) -> Expr {
+    call("hll_sketch_estimate", [sketch])
+}
+
 /// The values that are not null, as an array.
 pub fn collect_list(input: Expr) -> Expr {
     call("collect_list", [input])
@@ -247,4 +346,27 @@ pub fn desc_nulls_first(key: Expr) -> Expr {
 /// As a key of `order_by`: ascending, nulls last. Ascending with nulls first is what a key is without any of these.
 pub fn asc_nulls_last(key: Expr) -> Expr {
     carry(ASC_NULLS_LAST, &[key], false)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::analyze::call::is_form;
+    use crate::function::registry;
+
+    #[test]
+    fn every_function_that_is_called_here_is_there() {
+        let names: Vec<&str> = include_str!("functions.rs")
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("call(\""))
+            .filter_map(|rest| rest.split_once('"'))
+            .map(|(name, _)| name)
+            .collect();
+        assert!(names.len() > 30, "{names:?}");
+        for name in names {
+            let is_there = registry::scalar(name).is_some()
+                || registry::aggregate(name).is_some()
+                || is_form(name);
+            assert!(is_there, "`{name}`");
+        }
+    }
 }

@@ -36,6 +36,7 @@ use crate::catalog::{Catalog, CatalogEntry};
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::frame::StreamFrame;
+use crate::function::user::{AggregateUdf, ScalarUdf, UserFunction, UserFunctions};
 use crate::sql;
 use std::fmt;
 use std::path::PathBuf;
@@ -63,6 +64,7 @@ pub struct Session {
 struct Shared {
     settings: RwLock<Settings>,
     catalog: RwLock<Catalog>,
+    functions: RwLock<UserFunctions>,
     clock: Arc<dyn Clock>,
     streams: StreamingQueryManager,
 }
@@ -83,6 +85,7 @@ impl Session {
             shared: Arc::new(Shared {
                 settings: RwLock::new(settings),
                 catalog: RwLock::default(),
+                functions: RwLock::default(),
                 clock,
                 streams: StreamingQueryManager::default(),
             }),
@@ -160,9 +163,46 @@ impl Session {
         self.catalog().names().map(str::to_owned).collect()
     }
 
+    /// Registers a function of one row, for SQL and for [`crate::functions::call`]. Views and queries that were made before do not know it.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` with `ROUTINE_ALREADY_EXISTS`, if a built-in function or one of this session has the name.
+    pub fn register_function(&self, function: ScalarUdf) -> Result<()> {
+        self.register(function.into())
+    }
+
+    /// Registers a function of a group of rows, as [`Session::register_function`]. A streaming query keeps its state in the checkpoint; to go
+    /// on after a restart the program registers it again, under the same name and with the same types.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::register_function`].
+    pub fn register_aggregate(&self, function: AggregateUdf) -> Result<()> {
+        self.register(function.into())
+    }
+
+    fn register(&self, function: UserFunction) -> Result<()> {
+        self.shared
+            .functions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .register(function)
+    }
+
+    /// The functions that were registered.
+    pub(crate) fn functions(&self) -> UserFunctions {
+        self.shared
+            .functions
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     /// One query in SQL as a frame. What is wrong with it is told, with its place in the text, by whatever is done with the frame.
     pub fn sql(&self, text: &str) -> StreamFrame {
-        let plan = sql::parse_query(text).and_then(|query| self.lower(&query));
+        let plan =
+            sql::parse_query_with(text, &self.functions()).and_then(|query| self.lower(&query));
         StreamFrame::of(self, plan)
     }
 

@@ -31,6 +31,7 @@ pub use statement::{Insert, Statement, StatementKind, ViewDefinition};
 
 use crate::error::{Position, Result, Span};
 use crate::expr::Ast;
+use crate::function::user::UserFunctions;
 use crate::plan::LogicalPlan;
 use ast::{Body, Ident, Organization, QueryAst, RelationAlias, RelationAst};
 use lower::Lowering;
@@ -123,11 +124,24 @@ impl Query {
 ///
 /// `Invalid`, mostly `PARSE_SYNTAX_ERROR`, with the line and a caret; also for what is known but not supported.
 pub fn parse_script(text: &str) -> Result<Vec<Statement>> {
+    parse_script_with(text, &UserFunctions::default())
+}
+
+/// As [`parse_script`], where calls may stand for these functions.
+///
+/// # Errors
+///
+/// As [`parse_script`].
+pub fn parse_script_with(text: &str, functions: &UserFunctions) -> Result<Vec<Statement>> {
     with_tokens(text, |tokens, shown| {
         tokens
             .split(|token| token.kind == TokenKind::Symbol(";"))
             .filter(|tokens| !tokens.is_empty())
-            .map(|tokens| Parser::new(text, tokens).statement(shown))
+            .map(|tokens| {
+                Parser::new(text, tokens)
+                    .with_functions(functions)
+                    .statement(shown)
+            })
             .collect()
     })
 }
@@ -138,12 +152,23 @@ pub fn parse_script(text: &str) -> Result<Vec<Statement>> {
 ///
 /// As [`parse_script`], and if the text holds anything but one query.
 pub fn parse_query(text: &str) -> Result<Query> {
+    parse_query_with(text, &UserFunctions::default())
+}
+
+/// As [`parse_query`], where calls may stand for these functions.
+///
+/// # Errors
+///
+/// As [`parse_query`].
+pub fn parse_query_with(text: &str, functions: &UserFunctions) -> Result<Query> {
     with_tokens(text, |tokens, shown| {
         let tokens = match tokens.split_last() {
             Some((last, before)) if last.kind == TokenKind::Symbol(";") => before,
             _ => tokens,
         };
-        Parser::new(text, tokens).whole_query(shown)
+        Parser::new(text, tokens)
+            .with_functions(functions)
+            .whole_query(shown)
     })
 }
 

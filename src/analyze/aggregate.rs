@@ -8,6 +8,7 @@ use crate::analyze::call::{apply_named, coerced, in_order, with_expression};
 use crate::analyze::{Analyzer, Place};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstCall, AstKind, Expr};
+use crate::function::user::UserFunction;
 use crate::function::{AggregateFunction, order_text, registry};
 use crate::plan::AggregateExpr;
 use arrow::array::{BooleanArray, Int32Array, Int64Array, StringArray, new_null_array};
@@ -75,6 +76,9 @@ pub(crate) struct GroupingSetKeys {
 
 /// Whether this is a call of an aggregate (and not of a window function).
 pub(crate) fn is_aggregate_call(call: &AstCall) -> bool {
+    if let Some(user) = &call.user {
+        return matches!(user, UserFunction::Aggregate(_)) && call.over.is_none();
+    }
     call.over.is_none()
         && (registry::aggregate(&call.name).is_some() && registry::scalar(&call.name).is_none()
             || matches!(call.name.as_str(), "grouping" | "grouping_id"))

@@ -7,7 +7,8 @@ use crate::analyze::column::{quoted, same_name};
 use crate::analyze::{Analyzer, Place, cast_to, mismatch, time_window};
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstCall, AstKind, Expr, ExprKind};
-use crate::function::{ScalarFunction, Signature, registry};
+use crate::function::user::{ScalarUdf, UserFunction};
+use crate::function::{AggregateFunction, ScalarFunction, Signature, registry};
 use crate::options::nearest;
 use crate::types::{self, sql_name};
 use arrow::datatypes::DataType;
@@ -28,6 +29,14 @@ const GENERATORS: &[&str] = &[
     "variant_explode_outer",
 ];
 
+/// Whether a call of this name is resolved without the registry: forms, generators, time windows, casts by type name.
+pub(crate) fn is_form(name: &str) -> bool {
+    super::form::NAMES.contains(&name)
+        || is_generator(name)
+        || matches!(name, "window" | "session_window" | "window_time")
+        || type_of_name(name).is_some()
+}
+
 /// Whether the call is one of a generator.
 pub(crate) fn is_generator(name: &str) -> bool {
     GENERATORS.contains(&name)
@@ -40,6 +49,17 @@ impl Analyzer<'_> {
                 return Err(self.refuse_over(ast, call));
             }
             return self.resolve_over(ast, call, over);
+        }
+        match &call.user {
+            Some(UserFunction::Scalar(function)) => {
+                refuse_modifiers(call)?;
+                return self.resolve_user(function, ast, call);
+            }
+            Some(UserFunction::Aggregate(function)) => {
+                let function: Arc<dyn AggregateFunction> = function.clone();
+                return self.resolve_aggregate(&function, ast, call);
+            }
+            None => {}
         }
         if let Some(resolved) = self.resolve_form(ast, call) {
             refuse_modifiers(call)?;
@@ -75,6 +95,26 @@ impl Analyzer<'_> {
             return self.resolve(&Ast::new(cast).at(ast.span));
         }
         Err(unresolved_routine(&call.name))
+    }
+
+    /// A call of a function of the session.
+    fn resolve_user(
+        &mut self,
+        function: &Arc<ScalarUdf>,
+        ast: &Ast,
+        call: &AstCall,
+    ) -> Result<Expr> {
+        let arguments = self.resolve_all(&in_order(call, &function.usage())?)?;
+        let signature = function
+            .resolve(&arguments)
+            .map_err(|error| with_expression(error, &self.text(ast)))?;
+        let arguments = coerced(arguments, &signature, function.name())?;
+        Ok(Expr {
+            data_type: signature.returns,
+            is_nullable: signature.is_nullable,
+            span: crate::error::Span::NOWHERE,
+            kind: ExprKind::UserCall(Arc::clone(function), arguments),
+        })
     }
 
     fn resolve_scalar(

@@ -15,6 +15,28 @@ use std::sync::Arc;
 /// Puts two conditions together.
 type Connective = fn(Box<Expr>, Box<Expr>) -> ExprKind;
 
+/// The names that are forms.
+pub(super) const NAMES: &[&str] = &[
+    "and",
+    "or",
+    "if",
+    "iff",
+    "case",
+    "coalesce",
+    "ifnull",
+    "nvl",
+    "nvl2",
+    "nullif",
+    "nullifzero",
+    "zeroifnull",
+    "between",
+    "in",
+    "decode",
+    "struct",
+    "grouping",
+    "grouping_id",
+];
+
 impl Analyzer<'_> {
     /// The form that the call is; `None` if it is none.
     pub(super) fn resolve_form(&mut self, ast: &Ast, call: &AstCall) -> Option<Result<Expr>> {

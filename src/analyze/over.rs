@@ -9,13 +9,15 @@ use crate::analyze::{Analyzer, Place, cast_to, mismatch};
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstCall, Expr, Frame, FrameBound, FrameUnit, Over};
 use crate::function::over::{self, WindowFunction, WindowKind, neighbour_offset};
-use crate::function::{Signature, registry};
+use crate::function::user::UserFunction;
+use crate::function::{AggregateFunction, Signature, registry};
 use crate::plan::SortKey;
 use crate::plan::builder::check_orderable;
 use crate::plan::over::{Bound, RowFrame, WindowCall, WindowComputation};
 use crate::types;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
+use std::sync::Arc;
 
 /// The column that stands for the first window function. Above those of aggregates.
 pub(crate) const WINDOWS: usize = usize::MAX / 4 * 3;
@@ -181,7 +183,13 @@ impl Analyzer<'_> {
             };
             return Ok((computation, arguments, signature));
         }
-        let Some(function) = registry::aggregate(&call.name) else {
+        let known = match &call.user {
+            Some(UserFunction::Aggregate(function)) => {
+                Some(Arc::clone(function) as Arc<dyn AggregateFunction>)
+            }
+            _ => registry::aggregate(&call.name),
+        };
+        let Some(function) = known else {
             if registry::scalar(&call.name).is_none() {
                 return Err(super::call::unresolved_routine(&call.name));
             }

@@ -89,6 +89,13 @@ impl Expr {
             ExprKind::Literal(array) => Ok(Value::Scalar(Arc::clone(array))),
             _ if batch.num_rows() == 0 => Ok(Value::Array(new_empty_array(&self.data_type))),
             ExprKind::Call(function, arguments) => self.call(function, arguments, input),
+            ExprKind::UserCall(function, arguments) => {
+                let arguments = arguments
+                    .iter()
+                    .map(|argument| argument.evaluate_array(batch, context))
+                    .collect::<Result<Vec<_>>>()?;
+                Ok(Value::Array(function.run(&arguments, batch.num_rows())?))
+            }
             ExprKind::Cast {
                 input: inner,
                 is_try,
@@ -157,6 +164,7 @@ impl Expr {
             ExprKind::Column(_) => "column",
             ExprKind::Literal(_) => "literal",
             ExprKind::Call(function, _) => function.name,
+            ExprKind::UserCall(..) => "function of the session",
             ExprKind::Cast { .. } => "cast",
             ExprKind::And(_, _) => "and",
             ExprKind::Or(_, _) => "or",

@@ -17,7 +17,9 @@ impl Expr {
     pub fn children(&self) -> Vec<&Expr> {
         match &self.kind {
             ExprKind::Column(_) | ExprKind::Literal(_) => vec![],
-            ExprKind::Call(_, inputs) | ExprKind::Coalesce(inputs) => inputs.iter().collect(),
+            ExprKind::Call(_, inputs)
+            | ExprKind::UserCall(_, inputs)
+            | ExprKind::Coalesce(inputs) => inputs.iter().collect(),
             ExprKind::Cast { input, .. }
             | ExprKind::Field(input, _)
             | ExprKind::Lambda { body: input, .. } => vec![input],
@@ -45,6 +47,10 @@ impl Expr {
         let kind = match &self.kind {
             ExprKind::Column(_) | ExprKind::Literal(_) => self.kind.clone(),
             ExprKind::Call(function, inputs) => ExprKind::Call(
+                Arc::clone(function),
+                inputs.iter().map(change).collect::<Result<_, E>>()?,
+            ),
+            ExprKind::UserCall(function, inputs) => ExprKind::UserCall(
                 Arc::clone(function),
                 inputs.iter().map(change).collect::<Result<_, E>>()?,
             ),
@@ -135,6 +141,8 @@ impl Expr {
         self.walk(&mut |expr| {
             if let ExprKind::Call(function, _) = &expr.kind {
                 is_deterministic &= function.is_deterministic;
+            } else if let ExprKind::UserCall(function, _) = &expr.kind {
+                is_deterministic &= function.is_deterministic();
             }
         });
         is_deterministic
@@ -168,6 +176,9 @@ impl Expr {
             (ExprKind::Literal(own), ExprKind::Literal(other)) => own == other,
             (ExprKind::Call(own, _), ExprKind::Call(other, _)) => {
                 own.name == other.name && own.is_deterministic
+            }
+            (ExprKind::UserCall(own, _), ExprKind::UserCall(other, _)) => {
+                Arc::ptr_eq(own, other) && own.is_deterministic()
             }
             (ExprKind::Cast { is_try: own, .. }, ExprKind::Cast { is_try: other, .. }) => {
                 own == other

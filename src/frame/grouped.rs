@@ -1,7 +1,6 @@
 //! A frame whose rows are grouped, before it is said what is computed for each group.
 
 use super::StreamFrame;
-use super::expression::to_asts;
 use crate::error::Result;
 use crate::plan::builder::{self, Grouping, Select};
 use crate::processor::erased::{Processor, Typed};
@@ -43,9 +42,9 @@ impl GroupedFrame {
     /// One row for each group: the keys, then these columns, each an aggregate or a computation over aggregates and keys.
     pub fn agg(&self, aggregates: impl AsRef<[Expr]>) -> StreamFrame {
         self.frame.then(|plan| {
-            let keys = to_asts(&self.keys, &plan.schema)?;
+            let keys = self.frame.asts(&self.keys, &plan.schema)?;
             let mut items = keys.clone();
-            items.extend(to_asts(aggregates.as_ref(), &plan.schema)?);
+            items.extend(self.frame.asts(aggregates.as_ref(), &plan.schema)?);
             let group_by = keys
                 .iter()
                 .map(|key| Grouping::Key(key.without_alias().clone()))
@@ -139,11 +138,11 @@ impl GroupedFrame {
         initial: Option<&GroupedFrame>,
     ) -> StreamFrame {
         self.frame.then(|plan| {
-            let keys = to_asts(&self.keys, &plan.schema)?;
+            let keys = self.frame.asts(&self.keys, &plan.schema)?;
             let initial = match initial {
                 Some(grouped) => {
                     let table = grouped.frame.plan()?;
-                    Some((table, to_asts(&grouped.keys, &table.schema)?))
+                    Some((table, grouped.frame.asts(&grouped.keys, &table.schema)?))
                 }
                 None => None,
             };

@@ -69,7 +69,7 @@ impl Flow {
 /// Runs the statements of a text in order.
 pub(super) fn run(session: &Session, text: &str) -> Result<Vec<ScriptOutput>> {
     let mut outputs = vec![];
-    for statement in sql::parse_script(text)? {
+    for statement in sql::parse_script_with(text, &session.functions())? {
         let output = run_statement(session, &statement)
             .map_err(|error| error.with_span(statement.span).with_sql(&statement.text))?;
         outputs.extend(output);

@@ -7,6 +7,7 @@
 use super::ast::{Ident, ObjectName};
 use super::token::{Token, TokenKind, syntax_error};
 use crate::error::{Error, Result, Span};
+use crate::function::user::UserFunctions;
 
 /// How deep brackets, calls and subqueries may nest: a level costs up to 18 KiB of stack in a debug build, whose threads
 /// have 2 MiB.
@@ -26,6 +27,8 @@ pub(super) struct Parser<'a> {
     depth: usize,
     /// The height of the highest expression since it was last set to 0.
     pub(super) height: usize,
+    /// The functions that calls may stand for beside the built-in ones.
+    pub(super) functions: UserFunctions,
 }
 
 impl<'a> Parser<'a> {
@@ -46,7 +49,14 @@ impl<'a> Parser<'a> {
             position: 0,
             depth: 0,
             height: 0,
+            functions: UserFunctions::default(),
         }
+    }
+
+    /// The same, with functions of a session.
+    pub(super) fn with_functions(mut self, functions: &UserFunctions) -> Parser<'a> {
+        self.functions = functions.clone();
+        self
     }
 
     /// The next token.

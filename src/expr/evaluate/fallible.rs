@@ -73,6 +73,7 @@ impl Expr {
                     || (is_floating(&self.data_type) && TOTAL_ON_FLOATS.contains(&function.name));
                 !is_total || arguments.iter().any(Expr::can_fail)
             }
+            ExprKind::UserCall(..) => true,
             ExprKind::Cast { input, is_try } => {
                 input.can_fail() || (!is_try && can_cast_fail(&input.data_type, &self.data_type))
             }
@@ -100,7 +101,9 @@ impl Expr {
                 columns.insert(*index);
             }
             ExprKind::Literal(_) => {}
-            ExprKind::Call(_, arguments) | ExprKind::Coalesce(arguments) => {
+            ExprKind::Call(_, arguments)
+            | ExprKind::UserCall(_, arguments)
+            | ExprKind::Coalesce(arguments) => {
                 for argument in arguments {
                     argument.columns_read(columns);
                 }

@@ -15,7 +15,7 @@ use crate::function::signature::{
 };
 use crate::function::{Accumulator, Signature};
 use crate::types;
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, ListArray, StructArray};
+use arrow::array::{ArrayRef, AsArray, Float64Array, ListArray, StructArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Fields, Float64Type};
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use crate::expr::Expr;
 use crate::function::Signature;
 use crate::function::signature::{argument, count_arguments};
 use crate::function::vector::{dimension_mismatch, floats, require_vector, vector_type};
-use arrow::array::{Array, ArrayRef, AsArray, Float32Array, ListArray};
+use arrow::array::{ArrayRef, AsArray, Float32Array, ListArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::DataType;
 use std::sync::Arc;
@@ -180,6 +180,7 @@ impl Fold for Vectors {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow::array::Array;
     use arrow::datatypes::Float32Type;
 
     fn vectors(rows: Vec<Option<Vec<Option<f32>>>>) -> ArrayRef {

@@ -13,7 +13,7 @@ use crate::function::signature::{
 };
 use crate::function::{ScalarFunction, Signature};
 use crate::types;
-use arrow::array::{Array, ArrayRef, AsArray, BinaryArray};
+use arrow::array::{ArrayRef, AsArray, BinaryArray};
 use arrow::datatypes::{DataType, Int64Type};
 use datasketches::theta::{
     CompactThetaSketch, ThetaANotB, ThetaIntersection, ThetaSketch, ThetaSketchBuilder, ThetaUnion,

@@ -21,6 +21,13 @@ pub(super) fn text(expr: &Expr, columns: &[Column]) -> String {
                 .collect();
             call_text(function.name, &arguments)
         }
+        ExprKind::UserCall(function, arguments) => {
+            let arguments: Vec<String> = arguments
+                .iter()
+                .map(|argument| text(argument, columns))
+                .collect();
+            call_text(function.name(), &arguments)
+        }
         ExprKind::Cast { input, is_try } => {
             let function = if *is_try { "TRY_CAST" } else { "CAST" };
             let input = text(input, columns);

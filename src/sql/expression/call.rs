@@ -54,6 +54,7 @@ impl Parser<'_> {
             name,
             ..AstCall::default()
         };
+        called.user = self.functions.get(&called.name).cloned();
         self.arguments(&mut called)?;
         self.clauses(&mut called)?;
         Ok(Ast {

@@ -14,7 +14,7 @@ use crate::function::sketch::item::item;
 use crate::function::sketch::log_entries;
 use crate::function::sketch::theta::value_type;
 use crate::function::{Accumulator, Signature};
-use arrow::array::{Array, ArrayRef, AsArray, BinaryArray};
+use arrow::array::{ArrayRef, AsArray, BinaryArray};
 use arrow::datatypes::{DataType, Float64Type, Int32Type};
 use datasketches::tuple::{TupleSketch, TupleSketchBuilder, TupleUnion};
 use std::sync::Arc;
