@@ -25,9 +25,10 @@ use crate::batch::BatchContext;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstKind};
+use crate::function::user::UserFunctions;
 use crate::functions::sort_key;
 use crate::incremental::{IncrementalPlan, IncrementalSettings};
-use crate::plan::builder::{self, EventTimeColumn, SortItem};
+use crate::plan::builder::{self, EventTimeColumn, JoinCondition, SortItem};
 use crate::plan::{LogicalPlan, PlanSchema, Relation, check, explain};
 use crate::session::{DataStreamWriter, Session};
 use arrow::datatypes::SchemaRef;
@@ -283,15 +284,21 @@ impl StreamFrame {
         on: impl IntoJoinCondition,
         join_type: JoinType,
     ) -> StreamFrame {
+        let other = other.into();
+        let functions = self.functions_or_those_of(&other);
         self.with(other, |left, right| {
-            builder::join(left, right, join_type, &on.into_join_condition()?)
+            let on = match on.into_join_condition()? {
+                JoinCondition::On(ast) => JoinCondition::On(functions.bind(&ast)),
+                on => on,
+            };
+            builder::join(left, right, join_type, &on)
         })
     }
 
     /// Every row with every row of `other`.
     pub fn cross_join(&self, other: impl Into<StreamFrame>) -> StreamFrame {
         self.with(other, |left, right| {
-            builder::join(left, right, JoinType::Cross, &builder::JoinCondition::None)
+            builder::join(left, right, JoinType::Cross, &JoinCondition::None)
         })
     }
 
@@ -383,10 +390,13 @@ impl StreamFrame {
 
     /// The expression with functions of the session bound.
     fn bound(&self, ast: &Ast) -> Ast {
-        match &self.session {
-            Some(session) => session.functions().bind(ast),
-            None => ast.clone(),
-        }
+        self.functions_or_those_of(self).bind(ast)
+    }
+
+    /// The functions of the session of this frame; if it has none, of the other's.
+    fn functions_or_those_of(&self, other: &StreamFrame) -> UserFunctions {
+        let session = self.session.as_ref().or(other.session.as_ref());
+        session.map(Session::functions).unwrap_or_default()
     }
 
     /// The frame after a step; an error stays.

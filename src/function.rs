@@ -116,6 +116,12 @@ pub trait AggregateFunction: Send + Sync + Debug {
     /// `Invalid` with Spark's condition, if it does not take these arguments.
     fn resolve(&self, arguments: &[Expr]) -> Result<Signature>;
 
+    /// What a checkpoint must hold its state to beside its name and the types of its arguments: `None` for built-in functions, whose state
+    /// does not change its form.
+    fn state_form(&self) -> Option<String> {
+        None
+    }
+
     /// A fresh accumulator for a resolved call. `arguments` are the resolved arguments with their casts (constants such
     /// as a percentage can be read from them).
     ///

@@ -259,10 +259,10 @@ pub(super) fn unresolved_routine(name: &str) -> Error {
         .filter(|known| !known.starts_with("__"));
     // Names that only begin alike are no help.
     let is_near = |near: &&str| strsim::levenshtein(name, near) <= name.len() / 3;
-    let hint = nearest(name, known)
-        .filter(is_near)
-        .map(|near| format!(". Did you mean `{near}`?"))
-        .unwrap_or_default();
+    let hint = nearest(name, known).filter(is_near).map_or_else(
+        || ". A function of a program must be registered in the session first".to_owned(),
+        |near| format!(". Did you mean `{near}`?"),
+    );
     Error::invalid(format!(
         "cannot resolve routine {} on search path [`system`.`builtin`, `system`.`session`]{hint}",
         quoted(&[name.to_owned()])

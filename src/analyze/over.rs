@@ -29,11 +29,6 @@ pub(crate) struct WindowList {
     pub(crate) calls: Vec<WindowCall>,
 }
 
-/// Whether this is a call of a window function.
-pub(crate) fn is_window_call(call: &AstCall) -> bool {
-    call.over.is_some()
-}
-
 /// `call` with the windows that it names written out.
 ///
 /// # Errors

@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &ReplayArguments) -> Result<Ended> {
     let session = Session::new();
     let outputs = session
         .run_script(&text)
-        .map_err(|error| error.with_sql(&text))?;
+        .map_err(|error| needs_its_program(error).with_sql(&text))?;
     let mut flows = outputs.into_iter().filter_map(|output| match output {
         ScriptOutput::Flow(flow) => {
             let wanted: Vec<String> = arguments.query.iter().cloned().collect();
@@ -95,6 +95,20 @@ pub(super) fn run(arguments: &ReplayArguments) -> Result<Ended> {
             Ok(Ended::Differing)
         }
     }
+}
+
+/// Says what to do about a query whose functions a program registered: the checkpoint knows them by name only.
+fn needs_its_program(error: Error) -> Error {
+    if error.condition() != Some("UNRESOLVED_ROUTINE") {
+        return error;
+    }
+    let message = format!(
+        "{}. If the program that ran the query registered it, replay from that program, with `tidemill::replay` after `Session::register_function`",
+        error.message()
+    );
+    Error::invalid(message)
+        .with_condition("UNRESOLVED_ROUTINE")
+        .with_span(error.span())
 }
 
 impl Into {

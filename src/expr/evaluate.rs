@@ -94,7 +94,7 @@ impl Expr {
                     .iter()
                     .map(|argument| argument.evaluate_array(batch, context))
                     .collect::<Result<Vec<_>>>()?;
-                Ok(Value::Array(function.run(&arguments, batch.num_rows())?))
+                function.run(&arguments, batch.num_rows())
             }
             ExprKind::Cast {
                 input: inner,

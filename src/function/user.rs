@@ -7,13 +7,16 @@
 //! The names of built-in functions cannot be taken. A closure that panics fails the batch with an error that names the function.
 
 mod aggregate;
+mod columns;
 mod scalar;
 #[cfg(test)]
 mod tests;
 
 pub use aggregate::{AggregateUdf, GroupAccumulator};
+pub use columns::ColumnFold;
 pub use scalar::ScalarUdf;
 
+use crate::arrow_bridge::plan_type;
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstKind};
 use crate::function::{AggregateFunction, over, registry};
@@ -40,6 +43,21 @@ impl UserFunction {
             UserFunction::Aggregate(function) => function.name(),
         }
     }
+
+    /// Refuses types that columns never have, such as unsigned integers: no argument would ever fit.
+    fn check_types(&self) -> Result<()> {
+        let mut types: Box<dyn Iterator<Item = &DataType>> = match self {
+            UserFunction::Scalar(function) => Box::new(function.types()),
+            UserFunction::Aggregate(function) => Box::new(function.types()),
+        };
+        let foreign = types.find(|own| plan_type(own).ok().as_ref() != Some(*own));
+        foreign.map_or(Ok(()), |foreign| {
+            Err(Error::invalid(format!(
+                "a function is declared with the types that columns have: signed integers, Utf8, Binary, timestamps of microseconds and so on. function=`{}` type=`{foreign}`",
+                self.name()
+            )))
+        })
+    }
 }
 
 impl From<ScalarUdf> for UserFunction {
@@ -65,7 +83,8 @@ impl UserFunctions {
     ///
     /// # Errors
     ///
-    /// `Invalid` with `ROUTINE_ALREADY_EXISTS`, if a built-in function or one of the session has the name; `Invalid`, if it is no name.
+    /// `Invalid` with `ROUTINE_ALREADY_EXISTS`, if a built-in function or one of the session has the name; `Invalid`, if it is no name or was
+    /// declared with a type that no column has.
     pub fn register(&mut self, function: UserFunction) -> Result<()> {
         let name = function.name().to_lowercase();
         let is_name = name
@@ -78,6 +97,7 @@ impl UserFunctions {
             ))
             .with_condition("INVALID_IDENTIFIER"));
         }
+        function.check_types()?;
         let owner = if is_built_in(&name) {
             "a built-in function"
         } else if self.functions.contains_key(&name) {
@@ -111,6 +131,14 @@ impl UserFunctions {
             call.user = Some(function.clone());
             call.arguments = call.arguments.iter().map(|ast| self.bind(ast)).collect();
             call.filter = call.filter.map(|filter| Box::new(self.bind(&filter)));
+            call.within_group = call
+                .within_group
+                .iter()
+                .map(|key| key.map(|ast| self.bind(ast)))
+                .collect();
+            call.over = call
+                .over
+                .map(|over| Box::new(over.map(&|ast: &Ast| self.bind(ast))));
             Some(Ast::new(AstKind::Call(Box::new(call))))
         })
     }

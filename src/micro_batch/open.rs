@@ -251,15 +251,13 @@ pub(crate) fn refuse_another_query(start: &Start, plan: &dyn BatchPlan) -> Resul
         ));
     }
     let operators = fingerprints(plan);
-    let kept: BTreeSet<&str> = start.operators.keys().map(String::as_str).collect();
-    let asked: BTreeSet<&str> = operators.keys().map(String::as_str).collect();
-    if kept != asked {
+    if !start.operators.keys().eq(operators.keys()) {
         return Err(Error::new(
             ErrorKind::Incompatible,
             format!(
                 "the checkpoint belongs to a query with other stateful operators, use another checkpoint directory. checkpoint=`{}`, query=`{}`",
-                join(kept),
-                join(asked)
+                described(&start.operators),
+                described(&operators)
             ),
         )
         .with_condition("STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA"));
@@ -276,6 +274,15 @@ pub(crate) fn refuse_another_query(start: &Start, plan: &dyn BatchPlan) -> Resul
         }
     }
     Ok(())
+}
+
+/// The operators with what must not change about them.
+fn described(operators: &BTreeMap<String, String>) -> String {
+    let operators = operators.iter();
+    let described: Vec<String> = operators
+        .map(|(id, fingerprint)| format!("{id}: {fingerprint}"))
+        .collect();
+    described.join("; ")
 }
 
 fn join(names: BTreeSet<&str>) -> String {

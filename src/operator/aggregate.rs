@@ -14,6 +14,7 @@
 mod distinct;
 mod partial;
 mod partition;
+mod placed;
 
 use crate::batch::{BatchContext, Timestamp, Watermarks};
 use crate::error::{Error, Result};
@@ -30,6 +31,7 @@ use distinct::Distinct;
 use partial::Partial;
 pub(crate) use partial::{count, fold};
 use partition::{Merged, Partition};
+use placed::Placed;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,6 +74,10 @@ pub(crate) fn accumulator(aggregate: &AggregateExpr) -> Result<Box<dyn Accumulat
     let inner = aggregate
         .function
         .accumulator(&aggregate.arguments, &aggregate.signature)?;
+    let inner: Box<dyn Accumulator> = Box::new(Placed {
+        inner,
+        span: aggregate.span,
+    });
     if !aggregate.is_distinct {
         return Ok(inner);
     }
@@ -221,7 +227,10 @@ impl StatefulOperator for Aggregate {
                     .iter()
                     .map(|argument: &Expr| simple_string(&argument.data_type))
                     .collect();
-                format!("{}({})", aggregate.function.name(), arguments.join(", "))
+                let form = aggregate.function.state_form();
+                let form = form.map(|form| format!(" as {form}")).unwrap_or_default();
+                let name = aggregate.function.name();
+                format!("{name}({}){form}", arguments.join(", "))
             })
             .collect();
         format!(

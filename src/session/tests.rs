@@ -5,6 +5,7 @@ mod same_plans;
 mod scripts;
 mod source_filters;
 mod source_names;
+mod user_functions;
 
 use super::*;
 use crate::source::memory::MemoryStream;

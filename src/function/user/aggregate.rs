@@ -5,12 +5,12 @@ use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::function::signature::{Wanted, argument_type, count_arguments};
 use crate::function::{Accumulator, AggregateFunction, Signature};
+use crate::types::simple_string;
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array, new_empty_array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::DataType;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 /// What an [`AggregateUdf`] knows of one group. Its state is a row of Arrow values, which is what a checkpoint keeps.
@@ -126,6 +126,16 @@ impl AggregateUdf {
             make: Arc::new(make),
         }
     }
+
+    /// The types it was declared with.
+    pub(super) fn types(&self) -> impl Iterator<Item = &DataType> {
+        let own = self.arguments.iter().chain(&self.state);
+        own.chain([&self.returns])
+    }
+
+    fn fresh(&self) -> Result<Box<dyn GroupAccumulator>> {
+        guarded(self.name, || Ok((self.make)()))
+    }
 }
 
 impl fmt::Debug for AggregateUdf {
@@ -174,6 +184,11 @@ impl AggregateFunction for AggregateUdf {
         })
     }
 
+    fn state_form(&self) -> Option<String> {
+        let types: Vec<String> = self.state.iter().map(simple_string).collect();
+        Some(format!("[{}]", types.join(", ")))
+    }
+
     fn accumulator(
         &self,
         _arguments: &[Expr],
@@ -202,10 +217,6 @@ impl fmt::Debug for UserAccumulator {
 }
 
 impl UserAccumulator {
-    fn fresh(&self) -> Result<Box<dyn GroupAccumulator>> {
-        guarded(self.function.name, || Ok((self.function.make)()))
-    }
-
     /// Gives the rows of each group among `rows` to its accumulator.
     fn each(
         &mut self,
@@ -223,13 +234,14 @@ impl UserAccumulator {
                 .iter()
                 .map(|column| Ok(take(column, &rows, None)?))
                 .collect::<Result<Vec<_>>>()?;
-            let made = self.fresh()?;
             let slot = self
                 .groups
                 .get_mut(group as usize)
                 .ok_or_else(|| Error::internal("a group beyond those there is room for"))?;
-            let accumulator = slot.get_or_insert(made);
-            let mut accumulator = AssertUnwindSafe(accumulator);
+            let accumulator = match slot {
+                Some(accumulator) => accumulator,
+                None => slot.insert(self.function.fresh()?),
+            };
             guarded(self.function.name, || fold(accumulator.as_mut(), &columns))?;
         }
         Ok(())
@@ -248,7 +260,7 @@ impl UserAccumulator {
                 let accumulator = match self.groups.get(*group as usize) {
                     Some(Some(accumulator)) => accumulator,
                     _ => {
-                        fresh = self.fresh()?;
+                        fresh = self.function.fresh()?;
                         &fresh
                     }
                 };

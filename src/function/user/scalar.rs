@@ -1,9 +1,9 @@
 //! Functions of one row, from closures over Arrow arrays or polars columns.
 
+use super::columns::{from_column, refused_by_polars, to_columns};
 use super::{Closure, checked, guarded};
-use crate::arrow_bridge;
-use crate::error::{Error, Result};
-use crate::expr::Expr;
+use crate::error::Result;
+use crate::expr::{Expr, Value};
 use crate::function::Signature;
 use crate::function::signature::{Wanted, argument_type, count_arguments};
 use arrow::array::ArrayRef;
@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Computes a column.
-type Body = dyn Fn(&[ArrayRef], usize) -> Result<ArrayRef> + Send + Sync;
+type Body = dyn Fn(&[ArrayRef]) -> Result<ArrayRef> + Send + Sync;
 
 /// A function of one row, computed for whole columns. Register it with [`crate::Session::register_function`].
 ///
@@ -52,8 +52,8 @@ pub struct ScalarUdf {
 }
 
 impl ScalarUdf {
-    /// A function over Arrow arrays: it gets one array of the type asked for an argument, all of one length, and gives one of that length and of
-    /// type `returns`. Without arguments it gives one value.
+    /// A function over Arrow arrays: it gets one array of the type asked for each argument, all of one length and with their nulls, and gives
+    /// one of that length and of type `returns`. A function without arguments gives one value, which holds for all rows of a slice.
     pub fn new(
         name: impl Into<String>,
         arguments: impl Into<Vec<DataType>>,
@@ -65,7 +65,7 @@ impl ScalarUdf {
             arguments: arguments.into(),
             returns,
             is_deterministic: true,
-            body: Arc::new(move |arguments, _| body(arguments)),
+            body: Arc::new(body),
         }
     }
 
@@ -95,16 +95,9 @@ impl ScalarUdf {
         body: impl Fn(&[Column]) -> PolarsResult<Column> + Send + Sync + 'static,
     ) -> ScalarUdf {
         let arguments = arguments.into();
-        let run = move |arrays: &[ArrayRef], _: usize| {
-            let columns = (1..)
-                .zip(arrays)
-                .map(|(number, array): (usize, _)| {
-                    let series = arrow_bridge::to_series(&format!("arg{number}"), array)?;
-                    Ok(Column::from(series))
-                })
-                .collect::<Result<Vec<_>>>()?;
-            let column = body(&columns).map_err(|cause| Error::data(cause.to_string()))?;
-            arrow_bridge::from_series(column.as_materialized_series())
+        let run = move |arrays: &[ArrayRef]| {
+            let given = body(&to_columns(arrays, "arg")?).map_err(refused_by_polars)?;
+            from_column(&given)
         };
         ScalarUdf {
             name: name.into(),
@@ -164,14 +157,22 @@ impl ScalarUdf {
         })
     }
 
-    /// Computes the column; a function without arguments gives one value.
+    /// Computes the column; a function without arguments gives one value for all rows.
     ///
     /// # Errors
     ///
     /// `Data` with `FAILED_EXECUTE_UDF`, if the closure fails, panics or gives something else than it promised.
-    pub(crate) fn run(&self, arguments: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
-        let given = guarded(&self.name, || (self.body)(arguments, rows))?;
-        checked(&self.name, given, (&self.returns, rows))
+    pub(crate) fn run(&self, arguments: &[ArrayRef], rows: usize) -> Result<Value> {
+        let given = guarded(&self.name, || (self.body)(arguments))?;
+        if arguments.is_empty() {
+            return checked(&self.name, given, (&self.returns, 1)).map(Value::Scalar);
+        }
+        checked(&self.name, given, (&self.returns, rows)).map(Value::Array)
+    }
+
+    /// The types it was declared with.
+    pub(super) fn types(&self) -> impl Iterator<Item = &DataType> {
+        self.arguments.iter().chain([&self.returns])
     }
 }
 

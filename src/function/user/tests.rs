@@ -184,3 +184,36 @@ fn partial_results_merge_in_any_order_and_groups_without_rows_have_a_result() {
         assert_eq!(&merged.finish(&[0]).unwrap(), &empty);
     }
 }
+
+#[test]
+fn functions_stand_in_lambdas_and_conditions_and_without_arguments() {
+    let session = Session::new();
+    session
+        .register_function(of_longs("twice", |v| v * 2))
+        .unwrap();
+    let answer = ScalarUdf::new("answer", [], DataType::Int64, |_| {
+        Ok(Arc::new(Int64Array::from(vec![42])))
+    });
+    session.register_function(answer).unwrap();
+    let sql = "SELECT answer() + v FROM VALUES (1L), (2L), (3L) AS t(v) WHERE twice(v) > 2";
+    assert_eq!(longs(&session, sql), [Some(44), Some(45)]);
+    let sql = "SELECT explode(transform(array(1L, NULL, 3L), x -> twice(x)))";
+    assert_eq!(longs(&session, sql), [Some(2), None, Some(6)]);
+    let left = session.sql("SELECT 2L AS a");
+    let right = session.sql("SELECT 4L AS b");
+    let on = call("twice", [col("a")]).eq(col("b"));
+    let joined = left.join(right, on, crate::frame::JoinType::Inner);
+    assert_eq!(joined.collect().unwrap().height(), 1);
+}
+
+#[test]
+fn types_that_no_column_has_are_refused() {
+    let session = Session::new();
+    for foreign in [DataType::UInt32, DataType::LargeUtf8, DataType::Date64] {
+        let function = ScalarUdf::new("f", [foreign], DataType::Int64, |arguments| {
+            Ok(arguments[0].clone())
+        });
+        let error = session.register_function(function).unwrap_err();
+        assert!(error.message().contains("function=`f`"), "{error}");
+    }
+}

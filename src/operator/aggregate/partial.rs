@@ -129,9 +129,7 @@ pub(crate) fn fold(
             .map(|filter| filter.evaluate_predicate(slice, context))
             .transpose()?;
         accumulator.resize(group_count);
-        accumulator
-            .update(&arguments, groups, filter.as_ref())
-            .map_err(|error| error.with_span(aggregate.span))?;
+        accumulator.update(&arguments, groups, filter.as_ref())?;
         state.push(accumulator.state(&all)?);
     }
     Ok(state)
