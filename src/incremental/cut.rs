@@ -420,7 +420,6 @@ impl Cut<'_> {
             return self.stream_join(plan, left, right, needed);
         }
         let width = left.schema.columns.len();
-        let only_left = matches!(join_type, JoinType::LeftSemi | JoinType::LeftAnti);
         let mut used = needed.clone();
         used.extend(columns_of(residual));
         let (mut left_used, mut right_used) = split(&used, width);
@@ -438,16 +437,12 @@ impl Cut<'_> {
             .map(|(l, r, safe)| (remap(l, &left_used), remap(r, &right_used), *safe))
             .collect();
         let pairs_schema = pairs_schema(left, right, &left_used, &right_used, *join_type);
-        let produced = if only_left {
-            left_used.clone()
-        } else {
-            pairs.clone()
-        };
+        let kept = needed.iter().map(|column| position(&pairs, *column));
         let spec = JoinSpec {
             join_type: *join_type,
             equalities,
             residual: residual.as_ref().map(|residual| remap(residual, &pairs)),
-            output: Arc::new(pairs_schema.project(&(0..produced.len()).collect::<Vec<_>>())?),
+            kept: kept.collect(),
             pairs: pairs_schema,
             probes_left: !right.is_streaming(),
         };
@@ -465,7 +460,7 @@ impl Cut<'_> {
             let tail = Block::Pure(Box::new(AppendUnmatched { join }));
             branches = vec![self.close(vec![branches], tail)];
         }
-        Ok(select(branches, &produced, needed))
+        Ok(branches)
     }
 
     /// Ends the branches of these inputs in a new block, and begins a branch at it.

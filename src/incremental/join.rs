@@ -1,5 +1,8 @@
 //! Joins with a side that is known when the query starts: a hash table over the static side, probed by every slice.
 //!
+//! Only the columns that come out are copied; the others of a pair are gathered for the residual condition alone, if there is one. Where
+//! each probing row has exactly one match, as with a foreign key, the probing columns are not copied at all.
+//!
 //! The preserved side of an outer join, and the side a semi or anti join keeps, is the probing one; [`HashJoin::unmatched`] adds what
 //! a static full or right outer join needs of the other.
 
@@ -9,7 +12,7 @@ use crate::expr::Expr;
 use crate::operator::key::{EncodedKeys, KeyIndex};
 use crate::plan::JoinType;
 use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array, new_null_array};
-use arrow::compute::{filter_record_batch, take, take_record_batch};
+use arrow::compute::{filter_record_batch, take};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use std::sync::Arc;
@@ -39,10 +42,10 @@ pub(crate) struct JoinSpec {
     pub(crate) equalities: Vec<(Expr, Expr, bool)>,
     /// Over left then right columns.
     pub(crate) residual: Option<Expr>,
-    /// Left then right columns; left columns only for semi and anti.
-    pub(crate) output: SchemaRef,
     /// Left then right columns.
     pub(crate) pairs: SchemaRef,
+    /// Which of them come out, ascending; left columns only for semi and anti.
+    pub(crate) kept: Vec<usize>,
     /// Whether the left side probes and the right side is in the table.
     pub(crate) probes_left: bool,
 }
@@ -52,6 +55,11 @@ pub(crate) struct JoinSpec {
 pub(crate) struct HashJoin {
     spec: JoinSpec,
     keeps: Keeps,
+    /// The columns that come out.
+    output: SchemaRef,
+    /// Where these are in the probing and in the static rows.
+    probing: Vec<usize>,
+    building: Vec<usize>,
     build: RecordBatch,
     index: KeyIndex,
     /// First row of each key, and the next row with the same key.
@@ -103,7 +111,11 @@ impl HashJoin {
         let matched = (0..build.num_rows())
             .map(|_| AtomicBool::new(false))
             .collect();
+        let (probing, building) = sides_of(&spec, build.num_columns());
         Ok(HashJoin {
+            output: Arc::new(spec.pairs.project(&spec.kept)?),
+            probing,
+            building,
             spec,
             keeps,
             build,
@@ -118,7 +130,7 @@ impl HashJoin {
     pub(crate) fn probe(&self, rows: &RecordBatch, context: &BatchContext) -> Result<RecordBatch> {
         let (mut probing, mut building) = self.candidates(rows, context)?;
         if let Some(residual) = &self.spec.residual {
-            let pairs = self.pairs(rows, &probing, &building)?;
+            let pairs = self.whole_pairs(rows, &probing, &building)?;
             let keep = residual.evaluate_predicate(&pairs, context)?;
             (probing, building) = only(&keep, &probing, &building);
         }
@@ -128,10 +140,10 @@ impl HashJoin {
             }
         }
         match self.keeps {
-            Keeps::Pairs => self.pairs(rows, &probing, &building),
+            Keeps::Pairs => self.pairs(rows, probing, building),
             Keeps::PairsAndRest => self.pairs_and_rest(rows, probing, building),
-            Keeps::Matching => select(rows, &probing, true),
-            Keeps::Rest => select(rows, &probing, false),
+            Keeps::Matching => select(&rows.project(&self.probing)?, &probing, true),
+            Keeps::Rest => select(&rows.project(&self.probing)?, &probing, false),
         }
     }
 
@@ -143,23 +155,19 @@ impl HashJoin {
             .map(|(row, _)| row)
             .collect::<Vec<u32>>()
             .into();
-        let build = take_record_batch(&self.build, &rows)?;
-        let width = self.spec.pairs.fields().len() - build.num_columns();
         let offset = if self.spec.probes_left {
             0
         } else {
-            build.num_columns()
+            self.build.num_columns()
         };
-        let nulls = self.spec.pairs.fields().iter().skip(offset).take(width);
+        let fields = self.spec.pairs.fields();
+        let nulls = self.probing.iter();
         let nulls = nulls
+            .filter_map(|column| fields.get(offset + column))
             .map(|field| new_null_array(field.data_type(), rows.len()))
             .collect();
-        self.joined(
-            nulls,
-            build.columns().to_vec(),
-            rows.len(),
-            &self.spec.output,
-        )
+        let building = taken(&self.build, &self.building, &rows)?;
+        self.joined(nulls, building, rows.len(), &self.output)
     }
 
     /// Pairs of rows whose keys are equal.
@@ -185,10 +193,35 @@ impl HashJoin {
         Ok((probing, building))
     }
 
-    fn pairs(&self, rows: &RecordBatch, probing: &[u32], building: &[u32]) -> Result<RecordBatch> {
-        let left = taken(rows, &probing.to_vec().into())?;
-        let right = taken(&self.build, &building.to_vec().into())?;
+    /// Pairs with all their columns.
+    fn whole_pairs(
+        &self,
+        rows: &RecordBatch,
+        probing: &[u32],
+        building: &[u32],
+    ) -> Result<RecordBatch> {
+        let all = |rows: &RecordBatch| (0..rows.num_columns()).collect::<Vec<_>>();
+        let left = taken(rows, &all(rows), &probing.to_vec().into())?;
+        let right = taken(&self.build, &all(&self.build), &building.to_vec().into())?;
         self.joined(left, right, probing.len(), &self.spec.pairs)
+    }
+
+    fn pairs(
+        &self,
+        rows: &RecordBatch,
+        probing: Vec<u32>,
+        building: Vec<u32>,
+    ) -> Result<RecordBatch> {
+        let length = probing.len();
+        let is_each_once =
+            length == rows.num_rows() && (0..).zip(&probing).all(|(row, at)| row == *at);
+        let left = if is_each_once {
+            rows.project(&self.probing)?.columns().to_vec()
+        } else {
+            taken(rows, &self.probing, &probing.into())?
+        };
+        let right = taken(&self.build, &self.building, &building.into())?;
+        self.joined(left, right, length, &self.output)
     }
 
     fn pairs_and_rest(
@@ -202,9 +235,9 @@ impl HashJoin {
         building.resize(building.len() + rest.len(), None);
         probing.extend(rest);
         let length = probing.len();
-        let left = taken(rows, &probing.into())?;
-        let right = taken(&self.build, &building.into())?;
-        self.joined(left, right, length, &self.spec.output)
+        let left = taken(rows, &self.probing, &probing.into())?;
+        let right = taken(&self.build, &self.building, &building.into())?;
+        self.joined(left, right, length, &self.output)
     }
 
     /// Puts the probing and the static columns in left-right order.
@@ -230,8 +263,28 @@ impl HashJoin {
     }
 }
 
-fn taken(rows: &RecordBatch, indices: &UInt32Array) -> Result<Vec<ArrayRef>> {
-    rows.columns()
+/// Where the columns that come out are in the probing rows, and in the static rows, which have `build_width` columns.
+fn sides_of(spec: &JoinSpec, build_width: usize) -> (Vec<usize>, Vec<usize>) {
+    let probe_width = spec.pairs.fields().len() - build_width;
+    let left_width = if spec.probes_left {
+        probe_width
+    } else {
+        build_width
+    };
+    let (left, right): (Vec<usize>, Vec<usize>) =
+        spec.kept.iter().partition(|column| **column < left_width);
+    let right = right.iter().map(|column| column - left_width).collect();
+    if spec.probes_left {
+        (left, right)
+    } else {
+        (right, left)
+    }
+}
+
+/// These columns of these rows.
+fn taken(rows: &RecordBatch, columns: &[usize], indices: &UInt32Array) -> Result<Vec<ArrayRef>> {
+    rows.project(columns)?
+        .columns()
         .iter()
         .map(|column| Ok(take(column, indices, None)?))
         .collect()

@@ -138,43 +138,53 @@ impl<'a> Reader<'a> {
             | Reader::Struct { nulls, .. }
             | Reader::List { nulls, .. } => nulls.is_some_and(|nulls| nulls.is_null(row)),
         };
-        out.push(u8::from(!is_null));
         if is_null {
+            out.push(0);
             return;
         }
+        // The 1 goes with what follows it: a call that appends bytes of a fixed number is a store, not a copy.
         match self {
             Reader::Null => {}
-            Reader::Boolean(array) => out.push(u8::from(array.value(row))),
+            Reader::Boolean(array) => out.extend_from_slice(&[1, u8::from(array.value(row))]),
             Reader::Fixed {
                 values, width: 8, ..
             } => {
-                out.extend_from_slice(&values[row * 8..row * 8 + 8]);
+                let mut value = [1; 9];
+                value[1..].copy_from_slice(&values[row * 8..row * 8 + 8]);
+                out.extend_from_slice(&value);
             }
             Reader::Fixed { values, width, .. } => {
+                out.push(1);
                 out.extend_from_slice(&values[row * width..(row + 1) * width]);
             }
             Reader::Bytes {
                 offsets, values, ..
             } => {
                 let value = &values[offsets[row] as usize..offsets[row + 1] as usize];
-                out.extend_from_slice(&length_bytes(value.len()));
+                out.extend_from_slice(&valid_length(value.len()));
                 out.extend_from_slice(value);
             }
-            Reader::Struct { fields, .. } => fields.iter().for_each(|field| field.write(row, out)),
+            Reader::Struct { fields, .. } => {
+                out.push(1);
+                for field in fields {
+                    field.write(row, out);
+                }
+            }
             Reader::List {
                 offsets, elements, ..
             } => {
                 let range = offsets[row] as usize..offsets[row + 1] as usize;
-                out.extend_from_slice(&length_bytes(range.len()));
+                out.extend_from_slice(&valid_length(range.len()));
                 range.for_each(|element| elements.write(element, out));
             }
         }
     }
 }
 
-/// Arrow's offsets are 31 bits, so every length fits.
-fn length_bytes(length: usize) -> [u8; 4] {
-    u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
+/// A 1, and a length: Arrow's offsets are 31 bits, so that every one fits.
+fn valid_length(length: usize) -> [u8; 5] {
+    let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+    [1, a, b, c, d]
 }
 
 fn not_a_key(data_type: &DataType) -> Error {

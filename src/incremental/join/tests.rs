@@ -1,5 +1,6 @@
 use super::*;
 use crate::batch::Timestamp;
+use crate::expr::ExprKind;
 use arrow::array::{AsArray, Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 
@@ -53,11 +54,7 @@ fn spec(join_type: JoinType, is_null_safe: bool) -> JoinSpec {
         join_type,
         equalities: vec![(key.clone(), key, is_null_safe)],
         residual: None,
-        output: if only_left {
-            left().schema()
-        } else {
-            Arc::clone(&pairs)
-        },
+        kept: (0..if only_left { 2 } else { 4 }).collect(),
         pairs,
         probes_left: true,
     }
@@ -140,4 +137,82 @@ fn a_join_without_equalities_pairs_all_rows() {
     };
     let join = HashJoin::new(cross, right(), &context()).unwrap();
     assert_eq!(join.probe(&left(), &context()).unwrap().num_rows(), 20);
+}
+
+#[test]
+fn only_what_is_kept_comes_out_and_the_rest_is_there_for_the_residual() {
+    let greater = |left: usize, right: i64| {
+        let function = crate::function::registry::scalar(">").unwrap();
+        let column = Expr::column(left, DataType::Int64, true);
+        let value = Expr::literal(Arc::new(Int64Array::from(vec![right])));
+        Expr {
+            kind: ExprKind::Call(function, vec![column, value]),
+            data_type: DataType::Boolean,
+            is_nullable: true,
+            span: crate::error::Span::NOWHERE,
+        }
+    };
+    for probes_left in [true, false] {
+        let narrow = |residual: Option<Expr>, kept: &[usize]| JoinSpec {
+            residual,
+            kept: kept.to_vec(),
+            probes_left,
+            ..spec(JoinType::Inner, false)
+        };
+        let (probe, build) = if probes_left {
+            (left(), right())
+        } else {
+            (right(), left())
+        };
+        let join = HashJoin::new(
+            narrow(Some(greater(3, 10)), &[1]),
+            build.clone(),
+            &context(),
+        );
+        let rows = join.unwrap().probe(&probe, &context()).unwrap();
+        assert_eq!(values(&rows), [(Some(1), None), (Some(3), None)]);
+        assert_eq!(rows.num_columns(), 1);
+        let join = HashJoin::new(narrow(None, &[1, 3]), build.clone(), &context());
+        let rows = join.unwrap().probe(&probe, &context()).unwrap();
+        assert_eq!(values(&rows).len(), 3);
+        let join = HashJoin::new(narrow(None, &[]), build, &context());
+        let rows = join.unwrap().probe(&probe, &context()).unwrap();
+        assert_eq!((rows.num_rows(), rows.num_columns()), (3, 0));
+    }
+}
+
+#[test]
+fn a_full_join_adds_only_the_kept_columns_of_what_found_no_match() {
+    let narrow = JoinSpec {
+        kept: vec![1, 3],
+        ..spec(JoinType::FullOuter, false)
+    };
+    let join = HashJoin::new(narrow, right(), &context()).unwrap();
+    let probed = join.probe(&left(), &context()).unwrap();
+    let unmatched = join.unmatched().unwrap();
+    assert_eq!(probed.schema(), unmatched.schema());
+    assert_eq!(values(&unmatched), [(None, Some(12)), (None, Some(14))]);
+}
+
+#[test]
+fn rows_that_match_once_each_pass_uncopied() {
+    let probe = rows(
+        ["k", "v"],
+        &[(Some("b"), 1), (Some("c"), 2), (Some("b"), 3)],
+    );
+    let join = HashJoin::new(spec(JoinType::Inner, false), right(), &context()).unwrap();
+    let joined = join.probe(&probe, &context()).unwrap();
+    assert!(Arc::ptr_eq(joined.column(1), probe.column(1)));
+    assert_eq!(
+        values(&joined),
+        [
+            (Some(1), Some(13)),
+            (Some(2), Some(14)),
+            (Some(3), Some(13))
+        ]
+    );
+    // As many pairs as rows, but not one each.
+    let probe = rows(["k", "v"], &[(Some("a"), 1), (Some("z"), 2)]);
+    let joined = join.probe(&probe, &context()).unwrap();
+    assert_eq!(values(&joined), [(Some(1), Some(10)), (Some(1), Some(11))]);
 }
