@@ -25,7 +25,7 @@ pub enum ErrorKind {
     DataLoss,
     /// The checkpoint belongs to another query or version.
     Incompatible,
-    /// A stop was asked for while something outside did not answer: start again when it does.
+    /// A stop was asked for while something outside did not answer, or the output has no reader any more: start again.
     Stopped,
     /// A bug of ours.
     Internal,

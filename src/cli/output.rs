@@ -21,7 +21,9 @@ pub(super) fn start_logging(verbose: u8) {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
-        .with_target(false);
+        .with_target(false)
+        // Else a closed stderr is a panic.
+        .log_internal_errors(false);
     // A program that embeds the command line may have a subscriber of its own.
     drop(subscriber.try_init());
 }

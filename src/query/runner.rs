@@ -29,6 +29,7 @@ pub(super) struct Runner {
 impl Runner {
     /// Runs the query to its end.
     pub(super) fn run(self) {
+        let _waiters = Waiters(&self.shared);
         let outcome = catch_unwind(AssertUnwindSafe(|| self.drive()))
             .unwrap_or_else(|panic| Err(panic_error(panic.as_ref())));
         if outcome.is_ok()
@@ -74,7 +75,7 @@ impl Runner {
             let batches = self.shared.batches();
             let error = match self.attempt() {
                 Ok(()) => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Stopped && self.spec.stop.is_set() => {
+                Err(error) if error.kind() == ErrorKind::Stopped => {
                     tracing::warn!(%error, "stopped in the middle of a batch, which runs again at the next start");
                     return Ok(());
                 }
@@ -193,6 +194,18 @@ impl Observer<'_> {
         };
         for listener in &self.runner.listeners {
             listener.on_query_idle(&event);
+        }
+    }
+}
+
+/// Whoever waits for the query is released even if its thread panics while it tells of the end.
+struct Waiters<'a>(&'a Shared);
+
+impl Drop for Waiters<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let error = Error::internal("the end of the query could not be told, this is a bug");
+            self.0.end(Err(error));
         }
     }
 }

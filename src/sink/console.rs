@@ -103,11 +103,12 @@ impl Sink for ConsoleSink {
             .write_all(text.as_bytes())
             .and_then(|()| writer.flush());
         written.map_err(|cause| {
-            Error::new(
-                ErrorKind::Unavailable,
-                "the console sink cannot write to its output",
-            )
-            .with_source(cause)
+            // Whoever reads through `head` has seen enough.
+            let kind = match cause.kind() {
+                std::io::ErrorKind::BrokenPipe => ErrorKind::Stopped,
+                _ => ErrorKind::Unavailable,
+            };
+            Error::new(kind, "the console sink cannot write to its output").with_source(cause)
         })
     }
 }

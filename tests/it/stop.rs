@@ -9,6 +9,8 @@ use crate::process::{BATCH, Process, run_command, terminate};
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// What a user waits at most after SIGTERM.
@@ -50,6 +52,37 @@ fn sigterm_ends_a_query_whose_broker_hangs_and_the_next_start_goes_on() {
     terminate(process.child.id());
     assert_eq!(process.end().code, Some(0));
     assert_eq!(lines(&out), ["a", "b"]);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_query() {
+    let home = tempfile::tempdir().unwrap();
+    let query = home.path().join("query.sql");
+    let text = "CREATE TABLE ticks USING `rate-micro-batch` OPTIONS (rowsPerBatch = 1);
+                SELECT value FROM STREAM ticks;";
+    std::fs::write(&query, text).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = run_command(&query, &home.path().join("checkpoint"), &[]);
+    command
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone().unwrap())
+        .stderr(writer);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let first = BufReader::new(reader).lines().next().unwrap().unwrap();
+    assert!(!first.is_empty());
+    let asked = Instant::now();
+    let ended = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break Some(status);
+        }
+        if asked.elapsed() > PATIENCE {
+            child.kill().unwrap();
+            break None;
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(ended.and_then(|status| status.code()), Some(0));
 }
 
 fn send(servers: &str, value: &str) {
