@@ -68,7 +68,12 @@ fn report(error: &Error) {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
         let next = error.to_string();
-        if next != last {
+        let said = match error.downcast_ref::<Error>() {
+            Some(error) => error.message(),
+            None => &next,
+        };
+        // A failed query repeats its cause; what is behind the cause may be new.
+        if !last.contains(said) {
             text.push_str("\n  caused by: ");
             text.push_str(&next);
         }

@@ -32,6 +32,9 @@ use std::thread::ThreadId;
 use std::time::Duration;
 use uuid::Uuid;
 
+/// The target of the event that tells of a failed query, for who shows the error in another way.
+pub(crate) const FAILURES: &str = "tidemill::query::failures";
+
 /// How many progresses are kept: `spark.sql.streaming.numRecentProgressUpdates`.
 const RECENT_PROGRESS: usize = 100;
 

@@ -2,6 +2,7 @@
 
 use super::arguments::ResultFormat;
 use crate::error::{Error, ErrorKind, Result};
+use crate::query::FAILURES;
 use crate::table_format::TableFormat;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -15,8 +16,10 @@ pub(super) fn start_logging(verbose: u8) {
         1 => "tidemill=info,warn",
         _ => "tidemill=debug,info",
     };
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    // A command ends with the error of its query, which need not be told twice.
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+        tracing_subscriber::EnvFilter::new(format!("{default},{FAILURES}=off"))
+    });
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

@@ -5,6 +5,7 @@ use super::arguments::{ProgressStyle, ResultFormat, RunArguments};
 use super::output::{apply_settings, print_rows, read_file, say};
 use super::progress::{JsonProgress, LiveProgress};
 use crate::error::{Error, ErrorKind, Result};
+use crate::frame::StreamFrame;
 use crate::query::{QueryListener, StreamingQuery};
 use crate::session::{Flow, ScriptOutput, Session, parse_trigger, rounds};
 use crate::trigger::Trigger;
@@ -41,11 +42,8 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Ended> {
                 flows.push(flagged(flow, arguments, (wanted.len(), &session))?);
             }
             ScriptOutput::Stream(frame) => {
-                let writer = frame
-                    .write_stream()
-                    .format("console")
-                    .trigger(trigger(arguments)?);
-                queries.push(writer.start().map_err(|error| error.with_sql(&text))?);
+                let query = show(frame, arguments, (wanted.len(), queries.len()));
+                queries.push(query.map_err(|error| error.with_sql(&text))?);
             }
         }
     }
@@ -61,6 +59,27 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Ended> {
     }
     wait(&queries, &signal).map_err(|error| error.with_sql(&text))?;
     Ok(Ended::Well)
+}
+
+/// Starts a query that says nothing of where its rows go: they are shown.
+fn show(
+    frame: &StreamFrame,
+    arguments: &RunArguments,
+    (queries, number): (usize, usize),
+) -> Result<StreamingQuery> {
+    let mut writer = frame
+        .write_stream()
+        .format("console")
+        .trigger(trigger(arguments)?);
+    if let Some(checkpoint) = &arguments.checkpoint {
+        let own = if queries > 1 {
+            checkpoint.join(format!("select-{number}"))
+        } else {
+            checkpoint.clone()
+        };
+        writer = writer.checkpoint_location(own);
+    }
+    writer.start()
 }
 
 /// Starts the flows, those that others read before these. A query that ends by itself is waited for before what reads its table starts, so
@@ -189,8 +208,12 @@ pub(super) fn wait(queries: &[StreamingQuery], signal: &Signal) -> Result<()> {
         }
         failure = failure.or_else(|| queries.iter().find_map(StreamingQuery::exception));
     }
-    match failure.or_else(|| queries.iter().find_map(StreamingQuery::exception)) {
-        Some(error) => Err(error),
-        None => Ok(()),
+    let mut failures = queries.iter().filter_map(StreamingQuery::exception);
+    let Some(first) = failure.or_else(|| failures.next()) else {
+        return Ok(());
+    };
+    for other in failures.filter(|other| other.to_string() != first.to_string()) {
+        say(&format!("error: {other}"));
     }
+    Err(first)
 }

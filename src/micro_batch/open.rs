@@ -286,6 +286,9 @@ fn described(operators: &BTreeMap<String, String>) -> String {
 }
 
 fn join(names: BTreeSet<&str>) -> String {
+    if names.is_empty() {
+        return "none".to_owned();
+    }
     names.into_iter().collect::<Vec<_>>().join(", ")
 }
 

@@ -46,7 +46,7 @@ impl Runner {
         let outcome = outcome.map_err(|cause| stream_failed(identity, cause));
         match &outcome {
             Ok(()) => tracing::info!("query stopped"),
-            Err(error) => tracing::error!(%error, "query failed"),
+            Err(error) => tracing::error!(target: super::FAILURES, %error, "query failed"),
         }
         let exception = outcome.as_ref().err().map(ToString::to_string);
         let condition = outcome.as_ref().err().and_then(Error::condition);
