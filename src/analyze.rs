@@ -242,6 +242,9 @@ impl<'a> Analyzer<'a> {
                 "a lambda may be an argument of a higher-order function only",
             )
             .with_condition("INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION")),
+            AstKind::Subquery(_) => Err(Error::unsupported(
+                "a subquery at this place (it may stand in WHERE, IN and EXISTS there between ANDs, and in the SELECT list)",
+            )),
         }
     }
 

@@ -72,6 +72,8 @@ pub enum AstKind {
     Star(Vec<String>),
     /// `(x, y) -> body`.
     Lambda(Vec<String>, Box<Ast>),
+    /// `(SELECT …)`, by its number among those of the `SELECT` around it, which replaces it by a join before names are resolved.
+    Subquery(usize),
 }
 
 /// A call in an [`Ast`].

@@ -94,7 +94,9 @@ impl Ast {
     /// The expressions directly below this one.
     pub(crate) fn children(&self) -> Vec<&Ast> {
         match &self.kind {
-            AstKind::Name(_) | AstKind::Literal(_) | AstKind::Star(_) => vec![],
+            AstKind::Name(_) | AstKind::Literal(_) | AstKind::Star(_) | AstKind::Subquery(_) => {
+                vec![]
+            }
             AstKind::Call(call) => call
                 .arguments
                 .iter()
@@ -146,7 +148,9 @@ impl Ast {
         }
         let boxed = |ast: &Ast| Box::new(ast.map(change));
         let kind = match &self.kind {
-            AstKind::Name(_) | AstKind::Literal(_) | AstKind::Star(_) => self.kind.clone(),
+            AstKind::Name(_) | AstKind::Literal(_) | AstKind::Star(_) | AstKind::Subquery(_) => {
+                self.kind.clone()
+            }
             AstKind::Call(call) => AstKind::Call(Box::new(AstCall {
                 arguments: call.arguments.iter().map(|ast| ast.map(change)).collect(),
                 filter: call.filter.as_deref().map(boxed),

@@ -70,6 +70,7 @@ impl Ast {
                 .map(|part| format!("{part}."))
                 .chain(["*".to_owned()])
                 .collect(),
+            AstKind::Subquery(_) => "scalarsubquery()".to_owned(),
             AstKind::Lambda(parameters, body) => lambda(parameters, body, schema),
         }
     }

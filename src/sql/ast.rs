@@ -109,6 +109,8 @@ pub(super) struct Select {
     pub(super) qualify: Option<Ast>,
     /// `WINDOW name AS (…)`.
     pub(super) windows: Vec<(String, Over)>,
+    /// The subqueries of its expressions, by their numbers.
+    pub(super) subqueries: Vec<QueryAst>,
     pub(super) span: Span,
 }
 

@@ -6,6 +6,7 @@
 
 mod pipe;
 mod relation;
+mod subquery;
 mod table;
 mod values;
 
@@ -102,10 +103,14 @@ impl<'a> Lowering<'a> {
             input = relation::generated(&input, view)?;
         }
         if let Some(condition) = &select.filter {
-            input = builder::filter(&input, condition)?;
+            input = self.filtered(&input, condition, &select.subqueries)?;
+        }
+        let mut items = items(&select.items, &input)?;
+        if !select.subqueries.is_empty() {
+            (input, items) = self.with_values(&input, items, &select.subqueries)?;
         }
         let block = builder::Select {
-            items: items(&select.items, &input)?,
+            items,
             is_distinct: select.is_distinct,
             group_by: select.group_by.clone(),
             having: select.having.clone(),

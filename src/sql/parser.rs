@@ -4,7 +4,7 @@
 //! ambiguous), so that an error is found where it is and every node knows its place. Nesting is counted: text nested deeper
 //! than [`DEPTH_MAX`], or a chain longer than [`HEIGHT_MAX`], is an error, never a stack overflow, here or in whoever walks the tree afterwards.
 
-use super::ast::{Ident, ObjectName};
+use super::ast::{Ident, ObjectName, QueryAst};
 use super::token::{Token, TokenKind, syntax_error};
 use crate::error::{Error, Result, Span};
 use crate::function::user::UserFunctions;
@@ -29,6 +29,10 @@ pub(super) struct Parser<'a> {
     pub(super) height: usize,
     /// The functions that calls may stand for beside the built-in ones.
     pub(super) functions: UserFunctions,
+    /// The subqueries in expressions that no `SELECT` has taken yet.
+    pub(super) subqueries: Vec<QueryAst>,
+    /// How many of them are those of other `SELECT`s, around the one at hand.
+    pub(super) subqueries_outside: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -50,6 +54,8 @@ impl<'a> Parser<'a> {
             depth: 0,
             height: 0,
             functions: UserFunctions::default(),
+            subqueries: Vec::new(),
+            subqueries_outside: 0,
         }
     }
 

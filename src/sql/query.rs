@@ -273,6 +273,28 @@ impl Parser<'_> {
     }
 
     fn select(&mut self) -> Result<Select> {
+        let outside = std::mem::replace(&mut self.subqueries_outside, self.subqueries.len());
+        let mut select = self.select_clauses()?;
+        select.subqueries = self.subqueries.split_off(self.subqueries_outside);
+        self.subqueries_outside = outside;
+        Ok(select)
+    }
+
+    /// `(SELECT …)` as a value.
+    pub(super) fn subquery(&mut self) -> Result<Ast> {
+        let start = self.span();
+        self.expect_symbol("(")?;
+        let query = self.query()?;
+        self.expect_symbol(")")?;
+        let number = self
+            .subqueries
+            .len()
+            .saturating_sub(self.subqueries_outside);
+        self.subqueries.push(query);
+        Ok(Ast::new(AstKind::Subquery(number)).at(self.span_from(start)))
+    }
+
+    fn select_clauses(&mut self) -> Result<Select> {
         let start = self.span();
         self.expect("SELECT")?;
         let is_distinct = self.set_quantifier();
@@ -302,6 +324,7 @@ impl Parser<'_> {
             having,
             qualify,
             windows,
+            subqueries: Vec::new(),
             span: self.span_from(start),
         })
     }

@@ -54,6 +54,7 @@ fn show(ast: &Ast) -> String {
         AstKind::Index(input, index) => format!("index({}, {})", show(input), show(index)),
         AstKind::Alias(input, names) => format!("{} as {}", show(input), names.join(", ")),
         AstKind::Star(parts) => [parts.as_slice(), &["*".to_owned()]].concat().join("."),
+        AstKind::Subquery(number) => format!("subquery {number}"),
         AstKind::Lambda(names, body) => format!("({}) -> {}", names.join(", "), show(body)),
     }
 }

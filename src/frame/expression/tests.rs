@@ -59,6 +59,7 @@ fn show(ast: &Ast) -> String {
         AstKind::Index(input, index) => format!("{}[{}]", show(input), show(index)),
         AstKind::Alias(input, names) => format!("{} as {}", show(input), names.join(", ")),
         AstKind::Star(qualifier) => format!("{}*", qualifier.join(".")),
+        AstKind::Subquery(number) => format!("subquery {number}"),
         AstKind::Lambda(names, body) => format!("({}) -> {}", names.join(", "), show(body)),
     }
 }

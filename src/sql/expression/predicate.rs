@@ -78,8 +78,9 @@ impl Parser<'_> {
     /// Behind `IN`.
     fn in_list(&mut self, input: Ast) -> Result<Ast> {
         if self.is_subquery() {
-            let place = self.skip_parentheses()?;
-            return Err(self.unsupported("an IN subquery (write it as LEFT SEMI JOIN)", place));
+            let start = input.span;
+            let subquery = self.subquery()?;
+            return Ok(call("in", vec![input, subquery], self.span_from(start)));
         }
         let start = input.span;
         let mut arguments = vec![input];

@@ -154,8 +154,8 @@ impl Parser<'_> {
             }
             "EXISTS" if self.is_subquery_at(1) => {
                 self.skip(1);
-                let place = span.union(self.skip_parentheses()?);
-                Err(self.unsupported("an EXISTS subquery (write it as LEFT SEMI JOIN)", place))
+                let subquery = self.subquery()?;
+                Ok(call("exists", vec![subquery], self.span_from(span)))
             }
             _ if matches!(self.peek_at(1).kind, TokenKind::Text(_)) => self.typed(&upper),
             _ if RESERVED.contains(&upper.as_str()) && !is_called => {
@@ -245,11 +245,10 @@ impl Parser<'_> {
         Ok(cast(input, data_type, is_try, self.span_from(start)))
     }
 
-    /// `(a)`, `(a, b)`, `(a, b) -> c`; subqueries are refused.
+    /// `(a)`, `(a, b)`, `(a, b) -> c`, `(SELECT a)`.
     fn parentheses(&mut self) -> Result<Ast> {
         if self.is_subquery() {
-            let place = self.skip_parentheses()?;
-            return Err(self.unsupported("a scalar subquery", place));
+            return self.subquery();
         }
         if let Some(parameters) = self.lambda_parameters() {
             return self.lambda(parameters);

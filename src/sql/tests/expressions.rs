@@ -420,24 +420,6 @@ fn every_node_knows_its_place() {
 
 #[test]
 fn what_is_not_supported_is_refused_by_name() {
-    assert_snapshot!(refused("SELECT (SELECT 1)"), @"
-        a scalar subquery is not supported; line 1 column 8
-          |
-        1 | SELECT (SELECT 1)
-          |        ^^^^^^^^^^
-    ");
-    assert_snapshot!(refused("SELECT a IN (SELECT 1) FROM t"), @"
-        an IN subquery (write it as LEFT SEMI JOIN) is not supported; line 1 column 13
-          |
-        1 | SELECT a IN (SELECT 1) FROM t
-          |             ^^^^^^^^^^
-    ");
-    assert_snapshot!(refused("SELECT a FROM t WHERE EXISTS (SELECT 1)"), @"
-        an EXISTS subquery (write it as LEFT SEMI JOIN) is not supported; line 1 column 23
-          |
-        1 | SELECT a FROM t WHERE EXISTS (SELECT 1)
-          |                       ^^^^^^^^^^^^^^^^^
-    ");
     assert_snapshot!(refused("SELECT :a"), @"
         a parameter marker is not supported; line 1 column 8
           |

@@ -1,0 +1,146 @@
+//! Subqueries in expressions: the answers are those of Spark 4.3.
+
+use super::*;
+use crate::sink::memory::MemorySink;
+use crate::trigger::Trigger;
+use arrow::array::AsArray;
+
+/// Two tables to ask about: `s` with a null among its keys, `t` with one among its values.
+const TABLES: &str =
+    "WITH s AS (SELECT * FROM VALUES (1, 'a'), (2, 'b'), (3, NULL), (NULL, 'd') AS s(k, n)),
+    t AS (SELECT * FROM VALUES (1, 10), (2, NULL), (2, 20) AS t(k, v)) ";
+
+/// The rows as `to_json` has them, a line each.
+fn rows(query: &str) -> String {
+    let session = Session::new();
+    let batches = session
+        .sql(&format!(
+            "{TABLES} SELECT to_json(struct(*)) AS row FROM ({query})"
+        ))
+        .collect_batches();
+    match batches {
+        Ok(batches) => {
+            let lines = batches.iter().flat_map(|batch| {
+                let texts = batch.column(0).as_string::<i32>();
+                texts.iter().flatten().map(str::to_owned)
+            });
+            lines.collect::<Vec<_>>().join(" ")
+        }
+        Err(error) => error.condition().unwrap_or(error.message()).to_owned(),
+    }
+}
+
+#[test]
+fn members_of_a_subquery_are_found_or_left_out() {
+    let one_and_two = r#"{"k":1,"n":"a"} {"k":2,"n":"b"}"#;
+    let three = r#"{"k":3}"#;
+    let three_and_null = r#"{"k":3} {"n":"d"}"#;
+    for (condition, expected) in [
+        ("k IN (SELECT k FROM t)", one_and_two),
+        ("k NOT IN (SELECT k FROM t)", three),
+        ("NOT (k IN (SELECT k FROM t))", three),
+        // A null among the values leaves it open whether a key is one of them.
+        ("k NOT IN (SELECT v FROM t)", ""),
+        (
+            "k NOT IN (SELECT v FROM t WHERE v > 100)",
+            r#"{"k":1,"n":"a"} {"k":2,"n":"b"} {"k":3} {"n":"d"}"#,
+        ),
+        (
+            "k NOT IN (SELECT t.k FROM t WHERE t.v > s.k)",
+            three_and_null,
+        ),
+        ("(k, n) IN (SELECT k, 'a' FROM t)", r#"{"k":1,"n":"a"}"#),
+        (
+            "EXISTS (SELECT 1 FROM t WHERE t.k = s.k AND v > 5)",
+            one_and_two,
+        ),
+        ("EXISTS (SELECT k FROM t WHERE k = s.k)", one_and_two),
+        (
+            "NOT EXISTS (SELECT 1 FROM t WHERE t.k = s.k)",
+            three_and_null,
+        ),
+        ("EXISTS (SELECT 1 FROM t WHERE v > 100)", ""),
+        (
+            "k IN (SELECT k FROM t WHERE v IN (SELECT max(v) FROM t)) AND n = 'b'",
+            r#"{"k":2,"n":"b"}"#,
+        ),
+    ] {
+        let found = rows(&format!("SELECT * FROM s WHERE {condition}"));
+        assert_eq!(found, expected, "{condition}");
+    }
+}
+
+#[test]
+fn a_subquery_of_one_row_is_a_value() {
+    assert_eq!(
+        rows("SELECT * FROM s WHERE k >= (SELECT max(k) FROM t) AND n IS NULL"),
+        r#"{"k":3}"#
+    );
+    assert_eq!(
+        rows(
+            "SELECT *, k + (SELECT sum(v) FROM t) AS x, (SELECT min(k) FROM t) FROM s WHERE k = 1"
+        ),
+        r#"{"k":1,"n":"a","x":31,"scalarsubquery()":1}"#
+    );
+}
+
+#[test]
+fn subqueries_that_are_wrong_or_unknown_are_refused() {
+    for (query, expected) in [
+        (
+            "SELECT * FROM s WHERE k IN (SELECT k, v FROM t)",
+            "DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH",
+        ),
+        (
+            "SELECT (SELECT k, v FROM t LIMIT 1) AS a",
+            "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
+        ),
+        (
+            "SELECT * FROM s WHERE k IN (SELECT nope FROM t)",
+            "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+        ),
+    ] {
+        assert_eq!(rows(query), expected, "{query}");
+    }
+    for (query, expected) in [
+        (
+            "SELECT * FROM s WHERE k = (SELECT k FROM t)",
+            "a scalar subquery that is not an aggregate",
+        ),
+        (
+            "SELECT * FROM s WHERE n = 'd' OR k IN (SELECT k FROM t)",
+            "between the ANDs of WHERE",
+        ),
+        (
+            "SELECT count(*) AS n FROM s HAVING count(*) > (SELECT min(k) FROM t)",
+            "a subquery at this place",
+        ),
+    ] {
+        let said = rows(query);
+        assert!(said.contains(expected), "{query}: {said}");
+    }
+}
+
+#[test]
+fn a_stream_is_filtered_by_a_table() {
+    let (session, stream) = session_with_events();
+    let wanted = "SELECT k FROM STREAM events
+        WHERE k IN (SELECT * FROM VALUES ('a'), ('b') AS w(k)) AND v > (SELECT avg(x) FROM VALUES (1), (3) AS y(x))";
+    let sink = MemorySink::new();
+    stream
+        .add_batch(events(&[("a", 1, 0), ("b", 5, 0), ("c", 9, 0)]))
+        .unwrap();
+    let query = session
+        .sql(wanted)
+        .write_stream()
+        .sink(sink.clone())
+        .trigger(Trigger::AvailableNow)
+        .start()
+        .unwrap();
+    query.await_termination(None).unwrap();
+    let batches = sink.rows();
+    let keys = batches
+        .iter()
+        .flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten());
+    assert_eq!(keys.collect::<Vec<_>>(), ["b"]);
+}

@@ -1,0 +1,420 @@
+//! Subqueries in expressions, as joins.
+//!
+//! In `WHERE`, between `AND`s:
+//! - `EXISTS (SELECT …)` is a left semi join and `NOT EXISTS (…)` a left anti join with the subquery's rows;
+//! - `x IN (SELECT y …)` is a left semi join on `x = y`; `x NOT IN (SELECT y …)` a left anti join on `x = y`, or on that being null if it
+//!   can be: a row stays only if it differs from all. `(a, b) IN (SELECT c, d …)` compares pairwise.
+//!
+//! Both may be correlated: what the subquery's own `WHERE` says of columns around it moves into the condition of the join.
+//!
+//! `(SELECT y …)` as a value is a left join with the one row that the subquery has. That it has at most one must be plain from how it is
+//! written, because nothing counts the rows.
+
+use super::{Lowering, Plan, aliased, items, relation};
+use crate::analyze::{find_column, resolve};
+use crate::error::{Error, Result, Span};
+use crate::expr::{Ast, AstKind};
+use crate::plan::builder::{self, JoinCondition};
+use crate::plan::{Column, JoinType, LogicalPlan, PlanNode};
+use crate::sql::ast::{Body, QueryAst, Select, SelectItem};
+
+/// The condition of errors about names that stand for no column.
+const UNRESOLVED: &str = "UNRESOLVED_COLUMN.WITH_SUGGESTION";
+
+/// What a condition asks of a subquery.
+struct Membership<'a> {
+    subquery: usize,
+    /// What is looked for among its rows; nothing, if that there are any is enough.
+    values: &'a [Ast],
+    is_negated: bool,
+    span: Span,
+}
+
+/// The rows of a subquery, and what they have to do with the rows around it.
+struct Inner {
+    plan: Plan,
+    /// Conditions that name columns around the subquery.
+    correlated: Vec<Ast>,
+    /// The subquery's columns, as far as they are looked at.
+    values: Vec<Ast>,
+}
+
+impl Lowering<'_> {
+    /// The rows for which a condition holds that may have subqueries in it.
+    pub(super) fn filtered(
+        &mut self,
+        input: &Plan,
+        condition: &Ast,
+        subqueries: &[QueryAst],
+    ) -> Result<Plan> {
+        if subqueries.is_empty() {
+            return builder::filter(input, condition);
+        }
+        let mut plan = Plan::clone(input);
+        let mut members = Vec::new();
+        let mut valued = Vec::new();
+        for conjunct in conjuncts(condition) {
+            match membership(conjunct, false) {
+                Some(member) => members.push(member),
+                None if has_subquery(conjunct) => valued.push(conjunct),
+                None => plan = builder::filter(&plan, conjunct)?,
+            }
+        }
+        for member in members {
+            plan = self.member(&plan, &member, subqueries)?;
+        }
+        let columns = plan.schema.columns.len();
+        let mut conditions = Vec::new();
+        for conjunct in valued {
+            conditions.push(self.valued(&mut plan, conjunct, subqueries)?);
+        }
+        for condition in &conditions {
+            plan = builder::filter(&plan, condition)?;
+        }
+        let added = plan.schema.columns.iter().skip(columns);
+        let added: Vec<String> = added.map(|column| column.name.clone()).collect();
+        Ok(match added.as_slice() {
+            [] => plan,
+            added => builder::drop_columns(&plan, added),
+        })
+    }
+
+    /// The items of a `SELECT` with columns for the subqueries in them, and the input that has these columns.
+    pub(super) fn with_values(
+        &mut self,
+        input: &Plan,
+        items: Vec<Ast>,
+        subqueries: &[QueryAst],
+    ) -> Result<(Plan, Vec<Ast>)> {
+        let mut plan = Plan::clone(input);
+        if !items.iter().any(has_subquery) {
+            return Ok((plan, items));
+        }
+        let mut result = Vec::with_capacity(items.len());
+        for item in items {
+            if matches!(item.kind, AstKind::Star(_)) {
+                // The columns of subqueries are none of it.
+                let star = SelectItem::StarExcept(item, Vec::new());
+                result.extend(super::items(&[star], input)?);
+            } else if has_subquery(&item) {
+                let name = item.output_name(&input.schema);
+                let changed = self.valued(&mut plan, item.without_alias(), subqueries)?;
+                result.push(changed.at(item.span).alias(&name));
+            } else {
+                result.push(item);
+            }
+        }
+        Ok((plan, result))
+    }
+
+    /// The rows that are, or are not, among those of a subquery.
+    fn member(
+        &mut self,
+        outer: &Plan,
+        member: &Membership<'_>,
+        subqueries: &[QueryAst],
+    ) -> Result<Plan> {
+        let query = subqueries.get(member.subquery).ok_or_else(lost)?;
+        let inner = self.inner(query, member)?;
+        let name = format!("subquery_{}", member.subquery);
+        let names = columns_of(&name, inner.plan.schema.columns.len());
+        let right = builder::alias_columns(&inner.plan, &name, &names)?;
+        let own = |ast: &Ast| renamed(ast, &inner.plan.schema.columns, (&name, &names));
+        let mut condition = inner
+            .correlated
+            .iter()
+            .map(own)
+            .collect::<Result<Vec<_>>>()?;
+        let mut equalities = Vec::with_capacity(inner.values.len());
+        let mut can_be_null = false;
+        for (wanted, value) in member.values.iter().zip(&inner.values) {
+            let value = own(value)?;
+            can_be_null |= resolve(wanted, &outer.schema)?.is_nullable
+                || resolve(&value, &right.schema)?.is_nullable;
+            equalities.push(Ast::call("=", vec![wanted.clone(), value]).at(member.span));
+        }
+        if member.is_negated && can_be_null {
+            condition.extend(all_of(equalities, member.span).map(|equal| {
+                let unknown = Ast::call("isnull", vec![equal.clone()]).at(member.span);
+                Ast::call("or", vec![equal, unknown]).at(member.span)
+            }));
+        } else {
+            condition.extend(equalities);
+        }
+        let join_type = if member.is_negated {
+            JoinType::LeftAnti
+        } else {
+            JoinType::LeftSemi
+        };
+        let on = all_of(condition, member.span).map_or(JoinCondition::None, JoinCondition::On);
+        builder::join(outer, &right, join_type, &on).map_err(|error| error.with_span(member.span))
+    }
+
+    /// The rows of a subquery, by itself if it can be understood so.
+    fn inner(&mut self, query: &QueryAst, member: &Membership<'_>) -> Result<Inner> {
+        let alone = match self.query(query) {
+            Err(error) if error.condition() == Some(UNRESOLVED) => {
+                let outer = self.with.len();
+                let inner = self.correlated(query, member, error);
+                self.with.truncate(outer);
+                return inner;
+            }
+            plan => plan?,
+        };
+        let values = alone.schema.columns.iter().map(column).collect();
+        Ok(Inner {
+            correlated: Vec::new(),
+            values: looked_at(values, member)?,
+            plan: alone,
+        })
+    }
+
+    /// The rows of a subquery whose `WHERE` names columns around it. `error` is what is wrong with it otherwise.
+    fn correlated(
+        &mut self,
+        query: &QueryAst,
+        member: &Membership<'_>,
+        error: Error,
+    ) -> Result<Inner> {
+        let (Body::Select(select), Some(condition)) = (&query.body, body_filter(query)) else {
+            return Err(error);
+        };
+        if !is_plain(select, query) {
+            return Err(error);
+        }
+        for cte in &query.with {
+            let plan = self.query(&cte.query)?;
+            let plan = aliased(&plan, &cte.name, &cte.columns)?;
+            self.with.push((cte.name.value.clone(), plan));
+        }
+        let mut plan = self.from(&select.from)?;
+        for view in &select.lateral_views {
+            plan = relation::generated(&plan, view)?;
+        }
+        let mut correlated = Vec::new();
+        for conjunct in conjuncts(condition) {
+            if has_subquery(conjunct) {
+                plan = self.filtered(&plan, conjunct, &select.subqueries)?;
+                continue;
+            }
+            match builder::filter(&plan, conjunct) {
+                Err(error) if error.condition() == Some(UNRESOLVED) => {
+                    correlated.push(conjunct.clone());
+                }
+                filtered => plan = filtered?,
+            }
+        }
+        let listed = select.items.iter().map(|item| match item {
+            SelectItem::Expr(star) if matches!(star.kind, AstKind::Star(_)) => {
+                SelectItem::StarExcept(star.clone(), Vec::new())
+            }
+            item => item.clone(),
+        });
+        let listed = items(&listed.collect::<Vec<_>>(), &plan)?;
+        let values = listed
+            .iter()
+            .map(|item| item.without_alias().clone())
+            .collect();
+        Ok(Inner {
+            values: looked_at(values, member)?,
+            plan,
+            correlated,
+        })
+    }
+
+    /// The expression with a column for each subquery in it, which `plan` gets.
+    fn valued(&mut self, plan: &mut Plan, ast: &Ast, subqueries: &[QueryAst]) -> Result<Ast> {
+        let mut numbers = Vec::new();
+        let mut is_elsewhere = None;
+        ast.walk(&mut |ast| {
+            if membership(ast, false).is_some() {
+                is_elsewhere.get_or_insert(ast.span);
+            }
+            if let AstKind::Subquery(number) = ast.kind {
+                numbers.push((number, ast.span));
+            }
+            true
+        });
+        if let Some(span) = is_elsewhere {
+            let what = "an IN or EXISTS subquery that does not stand between the ANDs of WHERE";
+            return Err(Error::unsupported(what).with_span(span));
+        }
+        for (number, span) in &numbers {
+            let query = subqueries.get(*number).ok_or_else(lost)?;
+            let row = self.query(query)?;
+            check_value(&row, *span)?;
+            let name = value_name(*number);
+            let row = builder::alias_columns(&row, &name, std::slice::from_ref(&name))?;
+            *plan = builder::join(plan, &row, JoinType::LeftOuter, &JoinCondition::None)
+                .map_err(|error| error.with_span(*span))?;
+        }
+        Ok(ast.map(&|ast| match ast.kind {
+            AstKind::Subquery(number) => Some(Ast::name(&value_name(number))),
+            _ => None,
+        }))
+    }
+}
+
+/// The column of a subquery that is a value.
+fn value_name(number: usize) -> String {
+    format!("scalar_subquery_{number}")
+}
+
+/// What stands between the `AND`s.
+fn conjuncts(condition: &Ast) -> Vec<&Ast> {
+    match &condition.kind {
+        AstKind::Call(call) if call.name == "and" => {
+            call.arguments.iter().flat_map(conjuncts).collect()
+        }
+        _ => vec![condition],
+    }
+}
+
+fn has_subquery(ast: &Ast) -> bool {
+    let mut found = false;
+    ast.walk(&mut |ast| {
+        found |= matches!(ast.kind, AstKind::Subquery(_));
+        !found
+    });
+    found
+}
+
+/// The condition as one on the rows of a subquery, if that is what it is.
+fn membership(ast: &Ast, is_negated: bool) -> Option<Membership<'_>> {
+    let call = ast.as_call()?;
+    let (subquery, values) = match (call.name.as_str(), call.arguments.as_slice()) {
+        ("not", [input]) => return membership(input, !is_negated),
+        ("exists", [subquery]) => (subquery, [].as_slice()),
+        ("in", [value, subquery]) => match value.as_call() {
+            Some(row) if row.name == "struct" => (subquery, row.arguments.as_slice()),
+            _ => (subquery, std::slice::from_ref(value)),
+        },
+        _ => return None,
+    };
+    let AstKind::Subquery(subquery) = subquery.kind else {
+        return None;
+    };
+    Some(Membership {
+        subquery,
+        values,
+        is_negated,
+        span: ast.span,
+    })
+}
+
+/// Whether a query is only a list, relations and a condition, so that the condition may be taken out of it.
+fn is_plain(select: &Select, query: &QueryAst) -> bool {
+    let organization = &query.organization;
+    select.group_by.is_none()
+        && select.having.is_none()
+        && select.qualify.is_none()
+        && organization.limit.is_none()
+        && organization.offset.is_none()
+        && !select.items.iter().any(|item| match item {
+            SelectItem::Expr(ast) => ast.has_call(&crate::analyze::is_aggregate_call),
+            SelectItem::StarExcept(..) => false,
+        })
+}
+
+fn body_filter(query: &QueryAst) -> Option<&Ast> {
+    match &query.body {
+        Body::Select(select) => select.filter.as_ref(),
+        _ => None,
+    }
+}
+
+/// Names for so many columns that nobody else uses.
+fn columns_of(name: &str, count: usize) -> Vec<String> {
+    (0..count).map(|index| format!("{name}_{index}")).collect()
+}
+
+fn column(column: &Column) -> Ast {
+    let parts = column.qualifier.iter().chain([&column.name]);
+    Ast::new(AstKind::Name(parts.cloned().collect()))
+}
+
+/// The expression with the subquery's own columns under their new names. What is none of them stays: it is one around the subquery.
+fn renamed(ast: &Ast, columns: &[Column], (alias, names): (&str, &[String])) -> Result<Ast> {
+    // The first name that fits several columns.
+    let ambiguous = std::cell::RefCell::new(None);
+    let changed = ast.map(&|ast| {
+        let AstKind::Name(parts) = &ast.kind else {
+            return None;
+        };
+        let found = find_column(columns, parts).unwrap_or_else(|error| {
+            ambiguous
+                .borrow_mut()
+                .get_or_insert(error.with_span(ast.span));
+            None
+        });
+        let (index, taken) = found?;
+        let own = [alias.to_owned(), names.get(index)?.clone()];
+        let parts = own.into_iter().chain(parts.iter().skip(taken).cloned());
+        Some(Ast::new(AstKind::Name(parts.collect())))
+    });
+    match ambiguous.into_inner() {
+        Some(error) => Err(error),
+        None => Ok(changed),
+    }
+}
+
+/// Refuses a subquery that is no value: of several columns, or perhaps of several rows.
+fn check_value(row: &LogicalPlan, span: Span) -> Result<()> {
+    let columns = row.schema.columns.len();
+    if columns != 1 {
+        return Err(Error::invalid(format!(
+            "a scalar subquery returns one column. columns=`{columns}`"
+        ))
+        .with_condition(
+            "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
+        )
+        .with_span(span));
+    }
+    if row.is_streaming() || !has_one_row_at_most(row) {
+        let what =
+            "a scalar subquery that is not an aggregate without GROUP BY, or LIMIT 1, over tables";
+        return Err(Error::unsupported(what).with_span(span));
+    }
+    Ok(())
+}
+
+fn has_one_row_at_most(plan: &LogicalPlan) -> bool {
+    match &plan.node {
+        PlanNode::Project { input, .. }
+        | PlanNode::Filter { input, .. }
+        | PlanNode::Sort { input, .. } => has_one_row_at_most(input),
+        PlanNode::Aggregate { keys, .. } => keys.is_empty(),
+        PlanNode::Limit { rows, .. } => *rows <= 1,
+        _ => false,
+    }
+}
+
+/// The columns of a subquery that are compared: as many as there are values before `IN`, none for `EXISTS`.
+fn looked_at(columns: Vec<Ast>, member: &Membership<'_>) -> Result<Vec<Ast>> {
+    let values = member.values.len();
+    if values == 0 {
+        return Ok(Vec::new());
+    }
+    if values != columns.len() {
+        return Err(Error::invalid(format!(
+            "a subquery behind IN has as many columns as there are values before it. values=`{values}`, columns=`{}`",
+            columns.len()
+        ))
+        .with_condition("DATATYPE_MISMATCH.IN_SUBQUERY_LENGTH_MISMATCH")
+        .with_span(member.span));
+    }
+    Ok(columns)
+}
+
+/// All conditions as one.
+fn all_of(conditions: Vec<Ast>, span: Span) -> Option<Ast> {
+    let mut conditions = conditions.into_iter();
+    let first = conditions.next()?;
+    Some(conditions.fold(first, |left, right| {
+        Ast::call("and", vec![left, right]).at(span)
+    }))
+}
+
+fn lost() -> Error {
+    Error::internal("a subquery is not where its number says")
+}
