@@ -1,35 +1,52 @@
--- What `tidemill demo` runs: ad events from Kafka, views per campaign in windows of ten seconds.
--- `${bootstrap_servers}`, `${topic}` and `${directory}` are filled in by the demo.
+-- What `tidemill demo` runs: how many of the ads that were shown were clicked, per campaign in windows of ten seconds. Impressions and
+-- clicks are two Kafka topics; a click counts if it comes within five seconds. Most impressions are never clicked: they count too.
+-- `${bootstrap_servers}`, `${impressions}`, `${clicks}` and `${directory}` are filled in by the demo.
 
-CREATE TABLE ad_events (
-  ad_id STRING, event_type STRING, event_time TIMESTAMP
-) USING kafka OPTIONS (
+CREATE TABLE impressions (impression STRING, ad STRING, shown TIMESTAMP) USING kafka OPTIONS (
   'kafka.bootstrap.servers' '${bootstrap_servers}',
-  subscribe '${topic}',
+  subscribe '${impressions}',
+  startingOffsets 'earliest',
+  'value.format' 'json'
+);
+
+-- Which impression was clicked, and when: once at most.
+CREATE TABLE clicks (impression STRING, clicked TIMESTAMP) USING kafka OPTIONS (
+  'kafka.bootstrap.servers' '${bootstrap_servers}',
+  subscribe '${clicks}',
   startingOffsets 'earliest',
   'value.format' 'json'
 );
 
 -- Which campaign an ad belongs to: a table that does not change while the query runs.
 CREATE TEMPORARY VIEW campaigns AS
-SELECT concat('ad-', id) AS ad, concat('campaign-', id % 10) AS campaign
+SELECT concat('ad-', id) AS ad, concat('campaign-', id % 5) AS campaign
 FROM (SELECT explode(sequence(0, 99)) AS id);
 
 -- Where the windows are kept.
-CREATE TABLE windows (campaign STRING, start TIMESTAMP, views BIGINT) USING parquet OPTIONS (
-  path '${directory}/windows',
+CREATE TABLE click_through (
+  start TIMESTAMP, campaign STRING, impressions BIGINT, clicks BIGINT, percent_clicked DOUBLE
+) USING parquet OPTIONS (
+  path '${directory}/click_through',
   checkpointLocation '${directory}/checkpoint'
 );
 
--- A window is closed, and final, when no event of it can come any more: two seconds of event time behind the newest.
-CREATE TEMPORARY VIEW per_campaign AS
-SELECT campaign, window.start AS start, count(*) AS views
-FROM STREAM ad_events WATERMARK event_time DELAY OF INTERVAL 2 SECONDS
-JOIN campaigns ON ad_id = ad
-WHERE event_type = 'view'
-GROUP BY campaign, window(event_time, '10 seconds');
+-- Each impression with its click, or with nulls as soon as no click can come any more: seven seconds of event time later, of which two
+-- are the delay that both streams are given.
+CREATE TEMPORARY VIEW answered AS
+SELECT campaign, shown, clicked
+FROM STREAM(impressions) WATERMARK shown DELAY OF INTERVAL 2 SECONDS AS i
+LEFT JOIN STREAM(clicks) WATERMARK clicked DELAY OF INTERVAL 2 SECONDS AS c
+  ON i.impression = c.impression AND clicked BETWEEN shown AND shown + INTERVAL 5 SECONDS
+JOIN campaigns ON i.ad = campaigns.ad;
 
-CREATE FLOW archive AS INSERT INTO windows BY NAME SELECT * FROM per_campaign;
+-- A window is closed, and final, when all of its impressions are answered.
+CREATE TEMPORARY VIEW per_campaign AS
+SELECT window.start AS start, campaign, count(*) AS impressions, count(clicked) AS clicks,
+  round(100.0D * count(clicked) / count(*), 2) AS percent_clicked
+FROM answered
+GROUP BY campaign, window(shown, '10 seconds');
+
+CREATE FLOW archive AS INSERT INTO click_through BY NAME SELECT * FROM per_campaign;
 
 -- The same on the screen.
 SELECT * FROM per_campaign;

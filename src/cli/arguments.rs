@@ -237,7 +237,7 @@ pub struct DemoArguments {
     /// A broker to use instead of the embedded one.
     #[arg(long, value_name = "HOST:PORT")]
     pub bootstrap_servers: Option<String>,
-    /// Events a second.
+    /// Impressions a second.
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     pub rate: u64,
     /// Where Parquet files and the checkpoint go. Default: a fresh folder in the temporary directory.

@@ -1,4 +1,7 @@
-//! `tidemill demo`: a broker, ad events, and the query of `queries/demo.sql`, whose windows are shown as they close.
+//! `tidemill demo`: a broker, impressions of ads and clicks on them, and the query of `queries/demo.sql`, whose windows are shown as they
+//! close.
+
+mod feed;
 
 use super::Ended;
 use super::arguments::DemoArguments;
@@ -7,28 +10,21 @@ use super::run::{Signal, wait};
 use crate::arrow_bridge;
 use crate::clock::{Clock, StopSignal, SystemClock};
 use crate::embedded_broker::EmbeddedBroker;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::query::StreamingQuery;
 use crate::session::{ScriptOutput, Session};
 use crate::table_format::TableFormat;
 use crate::trigger::Trigger;
-use rdkafka::ClientConfig;
-use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use feed::{Sent, Topics};
+use polars::prelude::{DataFrame, SortMultipleOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 const QUERY: &str = include_str!("../../queries/demo.sql");
 
 /// How long a run lasts that is not told to go on.
 const RUN: Duration = Duration::from_secs(15);
-
-/// Event time runs so many times as fast as the clock, so that windows of ten seconds close every second and a half.
-const HASTE: i64 = 7;
-
-/// Events are sent in bursts, so many a second.
-const BURSTS: u64 = 20;
 
 /// The embedded broker forgets old messages in partitions of more than five megabytes, so there are enough of them.
 const PARTITIONS: i32 = 4;
@@ -42,28 +38,30 @@ pub(super) fn run(arguments: &DemoArguments) -> Result<Ended> {
         let servers = broker.bootstrap_servers();
         (Some(broker), servers)
     };
-    let topic = format!("tidemill-demo-{}", std::process::id());
+    let topic = |kind: &str| format!("tidemill-demo-{}-{kind}", std::process::id());
+    let topics = Topics {
+        bootstrap_servers,
+        impressions: topic("impressions"),
+        clicks: topic("clicks"),
+    };
     if let Some(broker) = &broker {
-        broker.create_topic(&topic, PARTITIONS)?;
+        broker.create_topic(&topics.impressions, PARTITIONS)?;
+        broker.create_topic(&topics.clicks, PARTITIONS)?;
     }
     say(&format!(
-        "tidemill demo: {} ad events a second through {} into windows of 10 seconds",
+        "tidemill demo: {} impressions a second through {}, joined with the clicks on them, in windows of 10 seconds",
         arguments.rate,
         if broker.is_some() {
-            "an embedded broker".to_owned()
+            "an embedded broker"
         } else {
-            bootstrap_servers.clone()
+            &topics.bootstrap_servers
         }
     ));
+    let script = script(&topics, &directory);
     let feeding = Arc::new(StopSignal::default());
-    let feeder = feed(
-        &bootstrap_servers,
-        &topic,
-        arguments.rate,
-        Arc::clone(&feeding),
-    )?;
+    let feeder = feed::start(topics, arguments.rate, Arc::clone(&feeding))?;
     let signal = Signal::listen()?;
-    let queries = start(&bootstrap_servers, &topic, &directory)?;
+    let queries = start(&script)?;
     let ended = watch(&queries, &signal, (!arguments.forever).then_some(RUN));
     feeding.set();
     let sent = feeder
@@ -85,79 +83,21 @@ fn directory(arguments: &DemoArguments) -> Result<PathBuf> {
     Ok(directory)
 }
 
-/// Sends events until told to stop; how many were sent.
-fn feed(
-    bootstrap_servers: &str,
-    topic: &str,
-    rate: u64,
-    stop: Arc<StopSignal>,
-) -> Result<JoinHandle<Result<u64>>> {
-    let unavailable =
-        |error| Error::new(ErrorKind::Unavailable, "cannot send events").with_source(error);
-    let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap_servers)
-        .set("linger.ms", "20")
-        .create()
-        .map_err(unavailable)?;
-    let topic = topic.to_owned();
-    let send = move || {
-        let clock = SystemClock::new();
-        let start = clock.now();
-        let mut sent = 0_u64;
-        let mut burst = 0;
-        while !stop.is_set() {
-            let now = clock.now();
-            let event_time = start.0 + (now.0 - start.0) * HASTE;
-            for _ in 0..rate.div_ceil(BURSTS) {
-                let event = event(sent, event_time);
-                let record: BaseRecord<'_, (), String> = BaseRecord::to(&topic).payload(&event);
-                producer
-                    .send(record)
-                    .map_err(|(error, _)| unavailable(error))?;
-                sent += 1;
-            }
-            burst += 1;
-            let next = start.0 + i64::try_from(burst * 1_000 / BURSTS).unwrap_or(i64::MAX);
-            clock.wait_until(crate::batch::Timestamp(next), &stop);
-        }
-        producer
-            .flush(Duration::from_secs(5))
-            .map_err(unavailable)?;
-        Ok(sent)
-    };
-    std::thread::Builder::new()
-        .name("tidemill-demo-feed".to_owned())
-        .spawn(send)
-        .map_err(|error| {
-            Error::new(ErrorKind::Unavailable, "cannot start a thread").with_source(error)
-        })
+/// The SQL file, filled in.
+fn script(topics: &Topics, directory: &Path) -> String {
+    QUERY
+        .replace("${bootstrap_servers}", &topics.bootstrap_servers)
+        .replace("${impressions}", &topics.impressions)
+        .replace("${clicks}", &topics.clicks)
+        .replace("${directory}", &directory.to_string_lossy())
 }
 
-/// One ad event as JSON. The numbers walk through ads and kinds of event in a fixed way that looks random.
-fn event(number: u64, event_time_ms: i64) -> String {
-    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
-    let kind = ["view", "click", "purchase"]
-        .get((mixed % 3) as usize)
-        .unwrap_or(&"view");
-    let time = crate::batch::Timestamp(event_time_ms).to_iso();
-    format!(
-        r#"{{"user_id": "user-{}", "page_id": "page-{}", "ad_id": "ad-{}", "ad_type": "banner", "event_type": "{kind}", "event_time": "{time}", "ip_address": "1.2.3.4"}}"#,
-        mixed % 997,
-        mixed % 101,
-        mixed / 3 % 100,
-    )
-}
-
-fn start(bootstrap_servers: &str, topic: &str, directory: &Path) -> Result<Vec<StreamingQuery>> {
-    let text = QUERY
-        .replace("${bootstrap_servers}", bootstrap_servers)
-        .replace("${topic}", topic)
-        .replace("${directory}", &directory.to_string_lossy());
+fn start(script: &str) -> Result<Vec<StreamingQuery>> {
     let session = Session::new();
     let mut queries = Vec::new();
     for output in session
-        .run_script(&text)
-        .map_err(|error| error.with_sql(&text))?
+        .run_script(script)
+        .map_err(|error| error.with_sql(script))?
     {
         match output {
             ScriptOutput::Flow(mut flow) => {
@@ -179,23 +119,19 @@ fn start(bootstrap_servers: &str, topic: &str, directory: &Path) -> Result<Vec<S
 }
 
 /// The windows that closed in a batch; nothing if none did.
-fn show(rows: &polars::prelude::DataFrame) -> Result<()> {
+fn show(rows: &DataFrame) -> Result<()> {
     if rows.height() == 0 {
         return Ok(());
     }
-    let batches = arrow_bridge::from_frame(rows)?;
+    let sorted = rows
+        .sort(["start", "campaign"], SortMultipleOptions::default())
+        .map_err(|cause| Error::internal("windows do not sort").with_source(cause))?;
+    let batches = arrow_bridge::from_frame(&sorted)?;
     let Some(first) = batches.first() else {
         return Ok(());
     };
-    let table = TableFormat {
-        rows_max: 10,
-        ..TableFormat::default()
-    };
-    print(&format!(
-        "\nclosed: {} windows\n{}",
-        rows.height(),
-        table.draw(&first.schema(), &batches)?
-    ))
+    let table = TableFormat::default();
+    print(&format!("\n{}", table.draw(&first.schema(), &batches)?))
 }
 
 /// Waits for a signal, a failure, or the end of the time, and stops the queries in order.
@@ -212,16 +148,17 @@ fn watch(queries: &[StreamingQuery], signal: &Signal, time: Option<Duration>) ->
     wait(queries, signal)
 }
 
-fn finish(directory: &Path, sent: u64) -> Result<()> {
+fn finish(directory: &Path, sent: Sent) -> Result<()> {
     let path = directory.display();
     print(&format!(
         "
-{sent} events sent. The windows are in {path}/windows (Parquet), offsets and state in {path}/checkpoint.
+{} impressions and {} clicks sent. The windows are in {path}/click_through (Parquet), offsets and state in {path}/checkpoint.
 
 Try next:
-  tidemill sql \"SELECT campaign, sum(views) AS views FROM parquet.`{path}/windows` GROUP BY campaign ORDER BY campaign\"
+  tidemill sql 'SELECT campaign, sum(clicks) / sum(impressions) AS clicked FROM parquet.`{path}/click_through` GROUP BY ALL ORDER BY ALL'
   tidemill demo --forever
   tidemill run --help
-"
+",
+        sent.impressions, sent.clicks
     ))
 }
