@@ -2,15 +2,22 @@
 //!
 //! Impressions are joined with clicks within an hour, unmatched impressions included. Every click is of a random impression of that
 //! hour, so that all of what is kept is looked into. How much that is, is set by how fast event time passes; the batches are the
-//! same. Prints for each amount the time of a batch (median, 99 of 100, longest), the rows a second, and the bytes for each row that is
-//! kept: as the operator counts them, as the process grew, and as the rows alone take in Arrow.
+//! same. Prints for each amount the time of a batch (median, 99 of 100, longest), its CPU time on average, the rows a second of the clock, and
+//! the bytes for each row that is kept: as the operator counts them, as the process grew, and as the columns alone take in Arrow.
+//! Name an amount, and a number of rows in a batch, to measure only that: `-- 10000000 1000`. How the process grew says something of the first
+//! measurement of a process only.
 
 #![expect(
     clippy::print_stdout,
     reason = "the result of a benchmark is what it prints"
 )]
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+#[path = "support/process_time.rs"]
+mod process_time;
+
+use arrow::array::{
+    Array as _, ArrayRef, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
@@ -37,27 +44,30 @@ const MEASURED: usize = 200;
 
 fn main() -> Result<()> {
     println!(
-        "{:>12} {:>12} {:>10} {:>10} {:>10} {:>12} {:>10} {:>10} {:>10}",
+        "{:>12} {:>12} {:>10} {:>10} {:>10} {:>10} {:>12} {:>10} {:>10} {:>10}",
         "kept rows",
         "batch rows",
         "median",
         "p99",
         "longest",
+        "CPU",
         "rows/s",
         "B/row",
         "process",
         "Arrow"
     );
-    let amounts: Vec<i64> = match std::env::args()
+    let mut numbers = std::env::args()
         .skip(1)
-        .find_map(|argument| argument.parse().ok())
-    {
-        Some(amount) => vec![amount],
-        None => vec![100_000, 1_000_000, 10_000_000],
-    };
+        .filter_map(|argument| argument.parse::<i64>().ok());
+    let amounts = numbers
+        .next()
+        .map_or_else(|| vec![100_000, 1_000_000, 10_000_000], |one| vec![one]);
+    let batches = numbers
+        .next()
+        .map_or_else(|| vec![20_000, 1_000, 50], |one| vec![one as usize]);
     for kept in amounts {
-        for batch in [20_000, 1_000, 50] {
-            measure(kept, batch)?;
+        for batch in &batches {
+            measure(kept, *batch)?;
         }
     }
     Ok(())
@@ -199,9 +209,11 @@ fn measure(kept: i64, rows: usize) -> Result<()> {
         run.batch(rows)?;
     }
     let mut times = Vec::new();
+    let cpu = process_time::cpu_seconds()?;
     for _ in 0..MEASURED {
         times.push(run.batch(rows)?.0);
     }
+    let cpu = (process_time::cpu_seconds()? - cpu) / MEASURED as f64;
     let total: Duration = times.iter().sum();
     times.sort_unstable();
     let operators = run.plan.operators();
@@ -210,7 +222,7 @@ fn measure(kept: i64, rows: usize) -> Result<()> {
         .ok_or_else(|| Error::internal("a join without state"))?
         .progress();
     let kept = progress.num_rows_total;
-    let sample = run.impressions(SLICE_ROWS)?;
+    let arrow = arrow_bytes(&run.impressions(SLICE_ROWS)?)? / SLICE_ROWS as f64;
     let at = |part: usize| {
         times
             .get(times.len() * part / 100)
@@ -219,16 +231,25 @@ fn measure(kept: i64, rows: usize) -> Result<()> {
     };
     let grown = resident_bytes()?.saturating_sub(before);
     println!(
-        "{kept:>12} {rows:>12} {:>10.2?} {:>10.2?} {:>10.2?} {:>12.0} {:>10.1} {:>10.1} {:>10.1}",
+        "{kept:>12} {rows:>12} {:>10.2?} {:>10.2?} {:>10.2?} {:>10.2?} {:>12.0} {:>10.1} {:>10.1} {arrow:>10.1}",
         at(50),
         at(99),
         times.last().copied().unwrap_or_default(),
+        Duration::from_secs_f64(cpu),
         (rows * MEASURED) as f64 / total.as_secs_f64(),
         progress.memory_used_bytes as f64 / kept as f64,
         grown as f64 / kept as f64,
-        sample.get_array_memory_size() as f64 / sample.num_rows() as f64,
     );
     Ok(())
+}
+
+/// What the columns take, without room to grow.
+fn arrow_bytes(rows: &RecordBatch) -> Result<f64> {
+    let mut bytes = 0;
+    for column in rows.columns() {
+        bytes += column.to_data().get_slice_memory_size()?;
+    }
+    Ok(bytes as f64)
 }
 
 /// How much memory the process has.

@@ -13,7 +13,9 @@
 //! deltas say that it has.
 
 mod define;
+mod hashes;
 mod leaf;
+mod marks;
 mod partition;
 mod piece;
 mod probe;
@@ -84,8 +86,8 @@ impl StreamJoin {
             definition,
             partitions,
             evicted: Timestamp(0),
-            next_number: run::MATCHED + 1,
-            first_number: run::MATCHED + 1,
+            next_number: marks::MATCHED + 1,
+            first_number: marks::MATCHED + 1,
             is_known: false,
             progress,
         })
@@ -204,7 +206,7 @@ impl StatefulOperator for StreamJoin {
     fn reset(&mut self) {
         self.partitions.iter_mut().for_each(Partition::reset);
         self.evicted = Timestamp(0);
-        self.next_number = run::MATCHED + 1;
+        self.next_number = marks::MATCHED + 1;
         self.first_number = self.next_number;
         self.measure();
     }

@@ -15,7 +15,7 @@ use crate::error::Result;
 use arrow::compute::interleave_record_batch;
 use arrow::record_batch::RecordBatch;
 
-/// No run grows beyond this by merging. Small in tests, so that they get there.
+/// As many rows as new ones and those of a table on disk have together. Small in tests, so that they get there.
 pub(super) const RUN_ROWS: usize = if cfg!(test) { 200 } else { 65_536 };
 
 /// No run grows beyond this by merging: the offsets of Arrow's strings end at 2 GiB.
@@ -85,7 +85,7 @@ impl Leaf {
         while let Some(before) = first.checked_sub(1).map(|before| &self.runs[before]) {
             let total = rows + before.len();
             let total_bytes = bytes + before.memory_bytes();
-            if before.len() > 2 * rows || total > RUN_ROWS || total_bytes > RUN_BYTES {
+            if before.len() > 2 * rows || total_bytes > RUN_BYTES {
                 break;
             }
             (rows, bytes) = (total, total_bytes);

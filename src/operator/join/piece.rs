@@ -8,8 +8,10 @@
 
 use super::Numbered;
 use super::define::Definition;
+use super::hashes::Hashes;
 use super::leaf::{RUN_BYTES, RUN_ROWS};
-use super::run::{MATCHED, Run, short_hash};
+use super::marks::Marks;
+use super::run::{Run, short_hash};
 use super::slice::{PreparedSlice, usable};
 use crate::batch::Timestamp;
 use crate::error::Result;
@@ -101,9 +103,9 @@ impl Piece {
             (_, first) => first + *row as u64,
         };
         let marks = if definition.layout(side).is_marked {
-            rows.iter().map(number).collect()
+            Marks::new(rows.iter().map(number))
         } else {
-            Vec::new()
+            Marks::default()
         };
         let rows = interleave_record_batch(&batches, rows)?;
         Piece::of(definition, side, rows, (hashes, marks))
@@ -114,7 +116,7 @@ impl Piece {
         definition: &Definition,
         side: usize,
         rows: RecordBatch,
-        (hashes, marks): (Vec<u64>, Vec<u64>),
+        (hashes, marks): (Vec<u64>, Marks),
     ) -> Result<Piece> {
         let layout = definition.layout(side);
         let columns = layout.key_columns(&rows);
@@ -133,7 +135,7 @@ impl Piece {
             usable: usable(definition, &columns),
             matched: vec![false; rows.num_rows()],
             run: Run {
-                hashes: hashes.iter().map(|hash| short_hash(*hash)).collect(),
+                hashes: Hashes::new(hashes.iter().map(|hash| short_hash(*hash)).collect()),
                 rows,
                 times,
                 marks,
@@ -161,9 +163,7 @@ impl Piece {
 
     /// Notes that a row has found a partner: whether it had found none before.
     pub(super) fn mark(&mut self, row: usize) -> bool {
-        if let Some(mark) = self.run.marks.get_mut(row) {
-            *mark = MATCHED;
-        }
+        self.run.marks.note(row);
         !std::mem::replace(&mut self.matched[row], true)
     }
 }

@@ -172,7 +172,6 @@ impl<'a> Prober<'a> {
         self.targets.push(target);
         let skips_matched =
             self.about.definition.join_type == JoinType::LeftSemi && self.about.side == 1;
-        let mut from = 0;
         for row in rows {
             let range = piece.ranges.as_ref().map(|ranges| ranges[row]);
             if let (Some((low, high)), Some((least, most))) = (range, span)
@@ -183,9 +182,7 @@ impl<'a> Prober<'a> {
             if !piece.is_usable(row) {
                 continue;
             }
-            let found = target.run.find(piece.run.hashes[row], from);
-            from = found.start;
-            for other in found {
+            for other in target.run.hashes.find(piece.run.hashes[row]) {
                 let is_done = skips_matched && target.run.is_matched(other);
                 if target.is_near(other, range) && !is_done {
                     self.candidates.push((row, number, other));

@@ -1,33 +1,31 @@
 //! A run: some rows of one side of a join as one record batch, sorted by the hash of their keys.
 //!
-//! The sorted hashes are the whole index, four bytes a row: whoever looks for a key searches them, and finds all rows of the key next to each
-//! other. Two runs become one by merging. 32 bits of a hash do not make a key: what is found is only a candidate until the keys
-//! themselves have been compared ([`super::probe`]).
+//! The sorted hashes are the index ([`super::hashes`]): whoever looks for a key finds all rows of it next to each other. Two runs become one by
+//! merging. 32 bits of a hash do not make a key: what is found is only a candidate until the keys themselves have been compared
+//! ([`super::probe`]).
 
 #![expect(
     clippy::indexing_slicing,
-    reason = "hashes, times and marks have one entry for each row of the run"
+    reason = "hashes and times have one entry for each row of the run"
 )]
 
 use super::define::Layout;
+use super::hashes::Hashes;
+use super::marks::{MATCHED, Marks};
 use crate::error::Result;
 use arrow::buffer::ScalarBuffer;
 use arrow::compute::interleave_record_batch;
 use arrow::record_batch::RecordBatch;
-use std::ops::Range;
-
-/// The mark of a row that has found a partner.
-pub(super) const MATCHED: u64 = 0;
 
 /// Rows sorted by hash.
 #[derive(Debug, Clone)]
 pub(super) struct Run {
     pub(super) rows: RecordBatch,
-    pub(super) hashes: Vec<u32>,
+    pub(super) hashes: Hashes,
     /// When each row ends, in microseconds; `None` if it is not told by the time of the row.
     pub(super) times: Option<ScalarBuffer<i64>>,
-    /// On a side whose rows must know whether they have found a partner: [`MATCHED`], or the number of the row. Else empty.
-    pub(super) marks: Vec<u64>,
+    /// On a side whose rows must know whether they have found a partner. Else empty.
+    pub(super) marks: Marks,
 }
 
 /// The part of a key's hash that runs are sorted by. The bits above it choose the partition.
@@ -44,9 +42,7 @@ impl Run {
 
     /// About how many bytes it holds.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.rows.get_array_memory_size()
-            + self.hashes.capacity() * size_of::<u32>()
-            + self.marks.capacity() * size_of::<u64>()
+        self.rows.get_array_memory_size() + self.hashes.memory_bytes() + self.marks.memory_bytes()
     }
 
     /// Where the row stands in the order by which leaves are divided: its time, or else its hash.
@@ -59,25 +55,7 @@ impl Run {
 
     /// Whether the row has found a partner.
     pub(super) fn is_matched(&self, row: usize) -> bool {
-        self.marks.get(row) == Some(&MATCHED)
-    }
-
-    /// The rows with this hash, of those from `from` on, which must not lie behind the first of them. Looks at rows near `from` first, so
-    /// that a search for many hashes in ascending order costs what it passes by.
-    pub(super) fn find(&self, hash: u32, from: usize) -> Range<usize> {
-        let mut low = from;
-        let mut step = 1;
-        while low + step < self.hashes.len() && self.hashes[low + step] < hash {
-            low += step;
-            step *= 2;
-        }
-        let high = (low + step + 1).min(self.hashes.len());
-        let start = low + self.hashes[low..high].partition_point(|other| *other < hash);
-        let length = self.hashes[start..]
-            .iter()
-            .take_while(|other| **other == hash)
-            .count();
-        start..start + length
+        self.marks.get(row) == Some(MATCHED)
     }
 
     /// One run of the rows of several for which `keep` holds. Rows of one hash stay in the order of the runs.
@@ -98,17 +76,13 @@ impl Run {
         let batches: Vec<&RecordBatch> = parts.iter().map(|part| &part.rows).collect();
         let rows = interleave_record_batch(&batches, &indices)?;
         let is_timed = parts.iter().all(|part| part.times.is_some());
-        let is_marked = parts.iter().any(|part| !part.marks.is_empty());
-        let marks = if is_marked {
+        let marks = Marks::new(
             indices
                 .iter()
-                .map(|(part, row)| parts[*part].marks[*row])
-                .collect()
-        } else {
-            Vec::new()
-        };
+                .filter_map(|(part, row)| parts[*part].marks.get(*row)),
+        );
         Ok(Run {
-            hashes: order.iter().map(|(hash, _, _)| *hash).collect(),
+            hashes: Hashes::new(order.iter().map(|(hash, _, _)| *hash).collect()),
             times: if is_timed {
                 Some(layout.times(&rows)?.0)
             } else {
@@ -123,13 +97,9 @@ impl Run {
     pub(super) fn pick(&self, rows: &[usize], layout: &Layout) -> Result<Run> {
         let indices: Vec<(usize, usize)> = rows.iter().map(|row| (0, *row)).collect();
         let picked = interleave_record_batch(&[&self.rows], &indices)?;
-        let marks = if self.marks.is_empty() {
-            Vec::new()
-        } else {
-            rows.iter().map(|row| self.marks[*row]).collect()
-        };
+        let marks = Marks::new(rows.iter().filter_map(|row| self.marks.get(*row)));
         Ok(Run {
-            hashes: rows.iter().map(|row| self.hashes[*row]).collect(),
+            hashes: Hashes::new(rows.iter().map(|row| self.hashes[*row]).collect()),
             times: match self.times {
                 Some(_) => Some(layout.times(&picked)?.0),
                 None => None,

@@ -10,7 +10,8 @@
 use super::Numbered;
 use super::define::{Definition, SIDES};
 use super::leaf::{RUN_BYTES, RUN_ROWS};
-use super::run::{MATCHED, Run};
+use super::marks::MATCHED;
+use super::run::Run;
 use super::slice::PreparedSlice;
 use super::store::Marked;
 use crate::error::{Error, Result};
@@ -133,7 +134,7 @@ fn row_tables(definition: &Definition, side: usize, runs: &[Run]) -> Result<Vec<
         }
         let mut columns = run.rows.columns().to_vec();
         if definition.layout(side).is_marked {
-            let number = |mark: &u64| (*mark != MATCHED).then_some(*mark);
+            let number = |mark: u64| (mark != MATCHED).then_some(mark);
             let numbers: UInt64Array = run.marks.iter().map(number).collect();
             columns.push(Arc::new(numbers));
         }

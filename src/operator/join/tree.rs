@@ -11,7 +11,8 @@
 
 use super::define::Layout;
 use super::leaf::{Leaf, Mortality};
-use super::run::{MATCHED, Run};
+use super::marks::MATCHED;
+use super::run::Run;
 use crate::error::Result;
 use arrow::record_batch::RecordBatch;
 use std::collections::BTreeMap;
@@ -22,6 +23,10 @@ const LEAF_ROWS: usize = if cfg!(test) { 40 } else { 16_384 };
 /// Into how many leaves time is divided at least, once there are rows enough: a join that is bounded on one side only must look into all of
 /// them.
 const LEAVES: usize = 32;
+
+/// A leaf that time passes through is split until it holds no more rows than this: it is looked through in every batch. Small in tests, so
+/// that they get there.
+const PASSING_ROWS: usize = if cfg!(test) { 20 } else { 32_768 };
 
 /// Where a row is. Good until rows are added or removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +148,7 @@ impl Tree {
         layout: &Layout,
         wanted: impl Fn(&Run, usize) -> bool,
     ) -> Result<(usize, Vec<RecordBatch>)> {
+        self.part(until, layout)?;
         let mut ended = 0;
         let mut out = Vec::new();
         let mut over = 0;
@@ -173,11 +179,32 @@ impl Tree {
         Ok((ended, out))
     }
 
+    /// Splits the leaf that `until` lies in.
+    fn part(&mut self, until: i64, layout: &Layout) -> Result<()> {
+        let mut at = self.leaf_of(until);
+        while let Some(leaf) = self.leaves.get_mut(at) {
+            if leaf.span.0 > until || leaf.span.1 <= until || leaf.rows() <= PASSING_ROWS {
+                break;
+            }
+            let before = leaf.memory_bytes();
+            let Some(upper) = leaf.split(layout, self.mortality)? else {
+                break;
+            };
+            let after = leaf.memory_bytes() + upper.memory_bytes();
+            self.bytes = (self.bytes + after).saturating_sub(before);
+            let is_past = upper.low <= until;
+            self.leaves.insert(at + 1, upper);
+            if is_past {
+                at += 1;
+            }
+        }
+        Ok(())
+    }
+
     /// Notes that a row has found a partner: its number, if it had found none before.
     pub(super) fn mark(&mut self, at: Address) -> Option<u64> {
         let leaf = &mut self.leaves[at.leaf];
-        let mark = leaf.runs[at.run].marks.get_mut(at.row)?;
-        let number = std::mem::replace(mark, MATCHED);
+        let number = leaf.runs[at.run].marks.note(at.row)?;
         if number == MATCHED {
             return None;
         }
@@ -208,8 +235,9 @@ impl Tree {
         let leaf = self.leaf_of(position);
         let runs = &self.leaves.get(leaf)?.runs;
         runs.iter().enumerate().find_map(|(run, rows)| {
-            rows.find(hash, 0)
-                .find(|row| rows.marks.get(*row) == Some(&number))
+            let mut found = rows.hashes.find(hash);
+            found
+                .find(|row| rows.marks.get(*row) == Some(number))
                 .map(|row| Address { leaf, run, row })
         })
     }
