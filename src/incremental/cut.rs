@@ -60,6 +60,8 @@ pub(super) struct Cut<'a> {
     wanted: Vec<(usize, Vec<usize>)>,
     /// For entries of `wanted`: what a filter right on the scan asks of single columns.
     tests: Vec<(usize, Vec<(usize, ColumnTest)>)>,
+    /// The ids of operators so far. Those above are named before those below.
+    operators: BTreeSet<String>,
 }
 
 /// Columns by index, ascending.
@@ -82,6 +84,7 @@ pub(super) fn cut(
         event_times: Vec::new(),
         wanted: Vec::new(),
         tests: Vec::new(),
+        operators: BTreeSet::new(),
     };
     let all: Columns = (0..plan.schema.columns.len()).collect();
     let branches = cut.walk(plan, &all)?;
@@ -500,7 +503,7 @@ impl Cut<'_> {
     }
 
     fn stateful(
-        &self,
+        &mut self,
         make: impl Fn(String) -> Result<Box<dyn StatefulOperator>>,
     ) -> Result<Block> {
         self.named_stateful(None, make)
@@ -509,7 +512,7 @@ impl Cut<'_> {
     /// Makes an operator under the user's name, or one derived from what it keeps, so that it does not change with edits elsewhere in
     /// the query.
     fn named_stateful(
-        &self,
+        &mut self,
         name: Option<&str>,
         make: impl Fn(String) -> Result<Box<dyn StatefulOperator>>,
     ) -> Result<Block> {
@@ -521,12 +524,7 @@ impl Cut<'_> {
             let hash = xxhash_rust::xxh3::xxh3_64(fingerprint.as_bytes()) >> 32;
             format!("{kind}-{hash:08x}")
         };
-        let taken = |id: &str| {
-            self.blocks
-                .iter()
-                .any(|block| matches!(block, Block::Stateful(operator) if operator.id() == id))
-        };
-        let unique = (1..=self.blocks.len() + 1)
+        let unique = (1..=self.operators.len() + 1)
             .map(|number| {
                 if number == 1 {
                     id.clone()
@@ -534,8 +532,9 @@ impl Cut<'_> {
                     format!("{id}-{number}")
                 }
             })
-            .find(|id| !taken(id))
+            .find(|id| !self.operators.contains(id))
             .unwrap_or(id);
+        self.operators.insert(unique.clone());
         Ok(Block::Stateful(make(unique)?))
     }
 

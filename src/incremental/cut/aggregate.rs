@@ -43,7 +43,7 @@ impl Cut<'_> {
     }
 
     fn group_block(
-        &self,
+        &mut self,
         plan: &LogicalPlan,
         shape: (Vec<NamedExpr>, Vec<AggregateExpr>),
         name: Option<&str>,
@@ -74,7 +74,7 @@ impl Cut<'_> {
     }
 
     fn session_block(
-        &self,
+        &mut self,
         plan: &LogicalPlan,
         (keys, aggregates): (Vec<NamedExpr>, Vec<AggregateExpr>),
         session: usize,

@@ -2,7 +2,7 @@
 
 use super::{Branch, Columns, Cut, select};
 use crate::error::Result;
-use crate::incremental::IncrementalPlan;
+use crate::incremental::{IncrementalPlan, IncrementalSettings};
 use crate::operator::process::{InitialState, Process, ProcessSpec};
 use crate::plan::{LogicalPlan, ProcessNode};
 use std::sync::Arc;
@@ -21,14 +21,15 @@ impl Cut<'_> {
                 .iter()
                 .position(|column| column.event_time.is_some())
         };
+        let settings = self.settings;
         let spec = || ProcessSpec {
             keys: process.keys.clone(),
             processor: Arc::clone(&process.processor),
             input_event_time: event_time(&input.schema.columns),
             output_event_time: process.event_time,
-            initial: self.initial_state(process),
+            initial: initial_state(settings, process),
         };
-        let partitions = self.settings.state_partitions;
+        let partitions = settings.state_partitions;
         let block = self.named_stateful(process.operator_name.as_deref(), |id| {
             Ok(Box::new(Process::new(id, spec(), partitions)?))
         })?;
@@ -37,13 +38,13 @@ impl Cut<'_> {
         let produced: Columns = (0..plan.schema.columns.len()).collect();
         Ok(select(vec![branch], &produced, needed))
     }
+}
 
-    fn initial_state(&self, process: &ProcessNode) -> Option<InitialState> {
-        let (table, keys) = process.initial.as_ref()?;
-        let (table, settings) = (Arc::clone(table), self.settings.clone());
-        Some(InitialState {
-            keys: keys.clone(),
-            read: Box::new(move |context| IncrementalPlan::collect(&table, &settings, context)),
-        })
-    }
+fn initial_state(settings: &IncrementalSettings, process: &ProcessNode) -> Option<InitialState> {
+    let (table, keys) = process.initial.as_ref()?;
+    let (table, settings) = (Arc::clone(table), settings.clone());
+    Some(InitialState {
+        keys: keys.clone(),
+        read: Box::new(move |context| IncrementalPlan::collect(&table, &settings, context)),
+    })
 }
