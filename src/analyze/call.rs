@@ -94,6 +94,14 @@ impl Analyzer<'_> {
             };
             return self.resolve(&Ast::new(cast).at(ast.span));
         }
+        if self.is_streaming
+            && call
+                .name
+                .eq_ignore_ascii_case("monotonically_increasing_id")
+        {
+            return Err(Error::invalid("Expression(s): monotonically_increasing_id() is not supported with streaming DataFrames/Datasets: use uuid(), or an offset of the source")
+                .with_span(ast.span));
+        }
         Err(unresolved_routine(&call.name))
     }
 

@@ -22,6 +22,7 @@ mod window;
 
 pub use generate::{LateralView, generate};
 pub use group::{Grouping, aggregate};
+pub(crate) use join::equality;
 pub use join::{JoinCondition, join};
 pub(crate) use process::process;
 pub use select::{Select, select, select_block};

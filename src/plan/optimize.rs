@@ -5,7 +5,8 @@
 //! what lies below a watermark:
 //!
 //! - `PushDownPredicates`: a condition goes through projections, unions, sorts, generators, and aggregations (if it needs only keys); through
-//!   a watermark, unless it needs the event time; into the side of a join that alone it needs, where the join type allows.
+//!   a watermark, unless it needs the event time; into the side of a join that alone it needs, where the join type allows. One that needs both
+//!   sides of an inner join becomes part of the join: its equalities are keys, its ranges end state.
 //! - `InferFiltersFromConstraints`: an inner or semi join never matches a null key, so rows with one are dropped before it; likewise
 //!   on the side of an outer or anti join whose rows are not kept.
 //!
@@ -20,6 +21,7 @@ use super::{JoinType, LogicalPlan, NamedExpr, PlanNode};
 use crate::error::Result;
 use crate::expr::{Expr, ExprKind};
 use crate::function::registry;
+use crate::plan::builder::equality;
 use arrow::datatypes::DataType;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -246,7 +248,14 @@ fn through_join(plan: &LogicalPlan, conditions: Vec<Expr>) -> Result<Arc<Logical
     let all = left_width + right_width;
     let keeps_left = keeps_condition_on(*join_type, true);
     let keeps_right = keeps_condition_on(*join_type, false);
+    let is_inner = matches!(join_type, JoinType::Inner | JoinType::Cross);
     let mut sides = Sides::default();
+    let mut equalities = equalities.clone();
+    let mut parts: Vec<Expr> = residual
+        .iter()
+        .flat_map(|residual| residual.conjuncts())
+        .cloned()
+        .collect();
     let mut above = Vec::new();
     for condition in conditions {
         if keeps_left && within(&condition, 0, left_width) {
@@ -255,17 +264,16 @@ fn through_join(plan: &LogicalPlan, conditions: Vec<Expr>) -> Result<Arc<Logical
             sides
                 .right
                 .push(shifted(&condition, left_width, right_width));
-        } else {
+        } else if !is_inner || condition.columns().is_empty() {
             above.push(condition);
+        } else if let Some(pair) = equality(&condition, left_width, right_width) {
+            equalities.push(pair);
+        } else {
+            parts.push(condition);
         }
     }
     let (drops_left, drops_right) = drops_unmatched(*join_type);
     let mut rest = Vec::new();
-    let parts: Vec<Expr> = residual
-        .iter()
-        .flat_map(|residual| residual.conjuncts())
-        .cloned()
-        .collect();
     if drops_left {
         sides.left.extend(not_null(
             equalities.iter().filter(|e| !e.2).map(|e| &e.0),
@@ -293,8 +301,11 @@ fn through_join(plan: &LogicalPlan, conditions: Vec<Expr>) -> Result<Arc<Logical
     let node = PlanNode::Join {
         left: push(left, sides.left)?,
         right: push(right, sides.right)?,
-        join_type: *join_type,
-        equalities: equalities.clone(),
+        join_type: match join_type {
+            JoinType::Cross if !equalities.is_empty() || !rest.is_empty() => JoinType::Inner,
+            other => *other,
+        },
+        equalities,
         residual: Expr::conjunction(rest),
     };
     Ok(filtered(with(plan, node), above))

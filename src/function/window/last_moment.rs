@@ -29,7 +29,8 @@ pub(super) fn resolve(arguments: &[Expr]) -> Result<Signature> {
         other => Err(Error::invalid(format!(
             "the input is not a correct window column, it must be what window() or session_window() gave. type=`{}`",
             sql_name(other)
-        ))),
+        ))
+        .with_condition("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Branch, Columns, Cut, columns_of, picked_schema, position, remap, remap_all, split};
 use crate::error::{Error, Result};
-use crate::expr::Expr;
+use crate::expr::{Expr, ExprKind};
 use crate::operator::join::{JoinInput, StateTime, StreamJoin, StreamJoinSpec};
 use crate::plan::check::{
     JoinSide, key_of_event_time, state_time_bound, time_distance_us, used_event_time,
@@ -42,6 +42,21 @@ impl Conditions {
     }
 }
 
+/// Adds the columns that an expression uses as they are: a window of which only the end is asked is not among them.
+fn add_whole_columns(expr: &Expr, found: &mut Columns) {
+    match &expr.kind {
+        ExprKind::Column(column) => {
+            found.insert(*column);
+        }
+        ExprKind::Field(input, _) if matches!(input.kind, ExprKind::Column(_)) => {}
+        _ => {
+            for child in expr.children() {
+                add_whole_columns(child, found);
+            }
+        }
+    }
+}
+
 /// One side. A column counts as event time only if the query uses it, as in Spark, which forgets unused columns before it looks for what
 /// makes rows late and what ends them.
 struct Side<'a> {
@@ -54,18 +69,21 @@ struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    /// A side of which the condition on both sides, and what comes after the join, use these columns.
+    /// A side of which the condition on both sides, and what comes after the join, use these columns, and `whole` of them as they are.
     fn new(
         plan: &'a LogicalPlan,
         keys: Vec<&'a Expr>,
         filter: Vec<Expr>,
-        mut used: Columns,
+        (mut used, mut whole): (Columns, Columns),
     ) -> Result<Side<'a>> {
         let filter = Expr::conjunction(filter);
+        for own in keys.iter().copied().chain(&filter) {
+            add_whole_columns(own, &mut whole);
+        }
         used.extend(columns_of(keys.iter().copied()));
         used.extend(columns_of(&filter));
         let columns = plan.schema.columns.iter().enumerate();
-        let event_time = used_event_time(columns.filter(|(column, _)| used.contains(column)))?
+        let event_time = used_event_time(columns.filter(|(column, _)| whole.contains(column)))?
             .map(|(column, _)| column);
         Ok(Side {
             plan,
@@ -143,11 +161,21 @@ impl Cut<'_> {
         let conditions = Conditions::of(residual.as_ref(), width, all);
         let mut used = needed.clone();
         used.extend(columns_of(&conditions.both));
+        let mut whole = needed.clone();
+        for both in &conditions.both {
+            add_whole_columns(both, &mut whole);
+        }
         let (left_used, right_used) = split(&used, width);
+        let (left_whole, right_whole) = split(&whole, width);
         let left_keys = equalities.iter().map(|(left, _, _)| left).collect();
         let right_keys = equalities.iter().map(|(_, right, _)| right).collect();
-        let mut left = Side::new(left, left_keys, conditions.left, left_used)?;
-        let mut right = Side::new(right, right_keys, conditions.right, right_used)?;
+        let mut left = Side::new(left, left_keys, conditions.left, (left_used, left_whole))?;
+        let mut right = Side::new(
+            right,
+            right_keys,
+            conditions.right,
+            (right_used, right_whole),
+        )?;
         left.end(plan, JoinSide::Left);
         right.end(plan, JoinSide::Right);
         let pairs: Columns = left

@@ -109,7 +109,11 @@ fn joined(
 
 /// `a = b` or `a <=> b` with one side over the left columns alone and one over the right: each over its own columns, and whether nulls
 /// are equal.
-fn equality(conjunct: &Expr, left_width: usize, right_width: usize) -> Option<(Expr, Expr, bool)> {
+pub(crate) fn equality(
+    conjunct: &Expr,
+    left_width: usize,
+    right_width: usize,
+) -> Option<(Expr, Expr, bool)> {
     let ExprKind::Call(function, arguments) = &conjunct.kind else {
         return None;
     };

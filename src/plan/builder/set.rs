@@ -249,7 +249,12 @@ pub fn drop_duplicates(
             })
             .collect();
         if found.is_empty() {
-            return Err(unresolved_column(std::slice::from_ref(name), all));
+            let names: Vec<&str> = all.iter().map(|column| column.name.as_str()).collect();
+            return Err(Error::invalid(format!(
+                "cannot resolve column name \"{name}\" among ({})",
+                names.join(", ")
+            ))
+            .with_condition("UNRESOLVED_COLUMN_AMONG_FIELD_NAMES"));
         }
         keys.extend(
             found

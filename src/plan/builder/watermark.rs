@@ -86,7 +86,9 @@ fn delay_ms(text: &str) -> Result<i64> {
 
 fn named(input: &Arc<LogicalPlan>, parts: &[String]) -> Result<(Arc<LogicalPlan>, usize)> {
     let name = Ast::new(crate::expr::AstKind::Name(parts.to_vec()));
-    let expr = Analyzer::new(&input.schema, Place::Projection).resolve(&name)?;
+    let expr = Analyzer::new(&input.schema, Place::Projection)
+        .resolve(&name)
+        .or_else(|error| field_of(input, parts).ok_or(error))?;
     column::index_of(&expr)
         .map(|index| (Arc::clone(input), index))
         .ok_or_else(|| {
@@ -94,7 +96,19 @@ fn named(input: &Arc<LogicalPlan>, parts: &[String]) -> Result<(Arc<LogicalPlan>
                 "a field of a struct cannot be event time, make it a column of its own first. name=`{}`",
                 parts.join(".")
             ))
+            .with_condition("EVENT_TIME_MUST_BE_TOP_LEVEL_COLUMN")
         })
+}
+
+/// The field that `column.field` means, if it is no column's name.
+fn field_of(input: &LogicalPlan, parts: &[String]) -> Option<Expr> {
+    let [name] = parts else {
+        return None;
+    };
+    let path = name.split('.').map(str::to_owned).collect();
+    Analyzer::new(&input.schema, Place::Projection)
+        .resolve(&Ast::new(crate::expr::AstKind::Name(path)))
+        .ok()
 }
 
 /// Adds the computed column before the others, as Spark does.

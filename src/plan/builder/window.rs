@@ -116,20 +116,21 @@ fn sliding(
     Ok(filtered(&expanded, start.and(end)))
 }
 
-/// The session of each row alone; rows without a gap or with one that is not positive are dropped.
+/// The session of each row alone; rows without a gap or with one that is not positive are dropped. As in Spark that condition asks the session, and
+/// so the time: it stays above a watermark, which such rows still move.
 fn session(
     input: &Arc<LogicalPlan>,
     time: &Expr,
     gap_us: &Expr,
     name: &str,
 ) -> Result<Arc<LogicalPlan>> {
+    let mut window = call("__session_window", vec![time.clone(), gap_us.clone()])?;
     let with_gap = if is_positive_constant(gap_us) {
         Arc::clone(input)
     } else {
-        let zero = Expr::literal(Arc::new(Int64Array::from(vec![0])));
-        filtered(input, call(">", vec![gap_us.clone(), zero])?)
+        let bounds = vec![field(&window, 1), field(&window, 0)];
+        filtered(input, call(">", bounds)?)
     };
-    let mut window = call("__session_window", vec![time.clone(), gap_us.clone()])?;
     window.is_nullable = false;
     Ok(with_column(&with_gap, window, name))
 }
