@@ -12,6 +12,7 @@
 pub(crate) mod aggregate;
 pub(crate) mod call;
 pub(crate) mod column;
+pub(crate) mod date_shift;
 mod form;
 mod interval;
 mod lambda;
@@ -267,7 +268,7 @@ impl<'a> Analyzer<'a> {
         let resolved = self.resolve(input)?;
         if !can_cast(&resolved.data_type, to) {
             return Err(mismatch(
-                "CAST_WITHOUT_SUGGESTION",
+                suggestion(&resolved.data_type, to),
                 &format!("CAST({} AS {})", self.text(input), sql_name(to)),
                 &format!(
                     "cannot cast \"{}\" to \"{}\"",
@@ -290,6 +291,19 @@ impl<'a> Analyzer<'a> {
     /// How Spark writes this expression in messages.
     fn text(&self, ast: &Ast) -> String {
         ast.sql(self.schema)
+    }
+}
+
+/// Which of Spark's conditions says that there is no such cast: some have a function instead, some a setting, which is not there.
+fn suggestion(from: &DataType, to: &DataType) -> &'static str {
+    let is_number = crate::types::is_numeric;
+    match (from, to) {
+        (DataType::Date32, other) | (other, DataType::Date32) if is_number(other) => {
+            "CAST_WITH_FUNC_SUGGESTION"
+        }
+        (from, DataType::Binary) if crate::types::is_integral(from) => "CAST_WITH_CONF_SUGGESTION",
+        (DataType::Boolean, DataType::Timestamp(_, Some(_))) => "CAST_WITH_CONF_SUGGESTION",
+        _ => "CAST_WITHOUT_SUGGESTION",
     }
 }
 

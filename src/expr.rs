@@ -17,6 +17,9 @@ pub(crate) use name::{call_text, literal_text};
 /// The call that a timestamp literal becomes whose moment depends on the session's time zone: its argument is the text.
 pub(crate) const TIMESTAMP_LITERAL: &str = "__timestamp";
 
+/// The call that an interval literal is: the constant, then its first and its last unit, which our types do not have.
+pub(crate) const INTERVAL_LITERAL: &str = "__interval";
+
 pub use evaluate::{BoundLambda, Value};
 pub use over::{Frame, FrameBound, FrameUnit, Over, SortItem};
 

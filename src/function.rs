@@ -29,6 +29,7 @@ pub mod registry;
 pub(crate) mod signature;
 mod sketch;
 mod string;
+mod system;
 #[cfg(test)]
 mod testing;
 mod url;

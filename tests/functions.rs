@@ -1,9 +1,9 @@
-//! Spark's own examples of its functions, with the answers recorded from Spark (beside the project, or where `TIDEMILL_SHARED` says):
-//! each is a trial of its own, and the counts come last.
+//! Queries without input, with the answers recorded from Spark 4.3: the examples of its documentation (beside the project, or where
+//! `TIDEMILL_SHARED` says) and the corner cases in `functions_recorded.jsonl`. Each is a trial of its own, and the counts come last.
 //!
-//! An example is answered exactly: rows, types and column names. What is not is on the list `functions_left.txt`, under its reason, and
-//! is refused; an example that passes must leave the list, and none may be answered wrongly. Only examples under a heading that starts
-//! with `answered otherwise` may give another answer, for the reason it names.
+//! A query is answered exactly: rows, types and column names, or the condition of the error. What is not is on the list beside it
+//! (`functions_left.txt`, `functions_recorded_left.txt`), under its reason, and is refused; a query that passes must leave the list, and none
+//! may be answered wrongly. Only queries under a heading that starts with `answered otherwise` may give another answer, for the reason it names.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::HashMap;
@@ -11,15 +11,38 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tidemill::case::{Example, ExampleOutcome};
 
-/// Reasons as headings (`# reason`), below each the queries that it holds for.
-const LEFT: &str = include_str!("functions_left.txt");
+/// Queries with answers, and what is not answered as recorded.
+struct Suite {
+    name: &'static str,
+    /// One query a line.
+    text: String,
+    /// Reasons as headings (`# reason`), below each the queries that it holds for.
+    left: &'static str,
+    counts: &'static Counts,
+}
 
-/// How a heading starts under which examples are answered, but not as recorded.
+/// How queries were answered.
+struct Counts {
+    exact: AtomicUsize,
+    refused: AtomicUsize,
+    otherwise: AtomicUsize,
+}
+
+impl Counts {
+    const fn new() -> Counts {
+        Counts {
+            exact: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
+            otherwise: AtomicUsize::new(0),
+        }
+    }
+}
+
+static OF_EXAMPLES: Counts = Counts::new();
+static OF_CORNERS: Counts = Counts::new();
+
+/// How a heading starts under which queries are answered, but not as recorded.
 const ANSWERED_OTHERWISE: &str = "answered otherwise";
-
-static EXACT: AtomicUsize = AtomicUsize::new(0);
-static REFUSED: AtomicUsize = AtomicUsize::new(0);
-static OTHERWISE: AtomicUsize = AtomicUsize::new(0);
 
 #[expect(
     clippy::print_stdout,
@@ -28,36 +51,54 @@ static OTHERWISE: AtomicUsize = AtomicUsize::new(0);
 )]
 fn main() {
     let arguments = Arguments::from_args();
+    let mut suites = vec![Suite {
+        name: "corner cases",
+        text: include_str!("functions_recorded.jsonl").to_owned(),
+        left: include_str!("functions_recorded_left.txt"),
+        counts: &OF_CORNERS,
+    }];
     let shared = std::env::var("TIDEMILL_SHARED")
         .unwrap_or_else(|_| format!("{}/../shared", env!("CARGO_MANIFEST_DIR")));
     let path = Path::new(&shared).join("functions/examples.jsonl");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("not run: no recorded examples in {}", path.display());
-        return;
-    };
-    let reasons = reasons();
-    let mut trials: Vec<Trial> = text
-        .lines()
-        .enumerate()
-        .map(|(number, line)| trial(number + 1, line, &reasons))
-        .collect();
-    let total = trials.len();
-    trials.push(stale(&text, &reasons));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => suites.push(Suite {
+            name: "examples",
+            text,
+            left: include_str!("functions_left.txt"),
+            counts: &OF_EXAMPLES,
+        }),
+        Err(_) => eprintln!("not run: no recorded examples in {}", path.display()),
+    }
+    let trials = suites.iter().flat_map(trials).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
-    println!(
-        "{total} examples: {} answered exactly, {} refused, {} answered otherwise (reasons: tests/functions_left.txt)",
-        EXACT.load(Ordering::Relaxed),
-        REFUSED.load(Ordering::Relaxed),
-        OTHERWISE.load(Ordering::Relaxed),
-    );
+    for suite in &suites {
+        println!(
+            "{} {}: {} answered exactly, {} refused, {} answered otherwise (reasons: tests/*_left.txt)",
+            suite.text.lines().count(),
+            suite.name,
+            suite.counts.exact.load(Ordering::Relaxed),
+            suite.counts.refused.load(Ordering::Relaxed),
+            suite.counts.otherwise.load(Ordering::Relaxed),
+        );
+    }
     conclusion.exit();
 }
 
+fn trials(suite: &Suite) -> Vec<Trial> {
+    let reasons = reasons(suite.left);
+    let mut trials: Vec<Trial> = (1..)
+        .zip(suite.text.lines())
+        .map(|(number, line)| trial(number, line, &reasons, suite.counts))
+        .collect();
+    trials.push(stale(suite, &reasons));
+    trials
+}
+
 /// The reason of each query on the list.
-fn reasons() -> HashMap<String, String> {
+fn reasons(left: &str) -> HashMap<String, String> {
     let mut reasons = HashMap::new();
     let mut reason = String::new();
-    for line in LEFT.lines().filter(|line| !line.trim().is_empty()) {
+    for line in left.lines().filter(|line| !line.trim().is_empty()) {
         match line.strip_prefix("# ") {
             Some(heading) => heading.clone_into(&mut reason),
             None => {
@@ -73,7 +114,12 @@ fn on_one_line(sql: &str) -> String {
     sql.replace('\n', "\\n")
 }
 
-fn trial(number: usize, line: &str, reasons: &HashMap<String, String>) -> Trial {
+fn trial(
+    number: usize,
+    line: &str,
+    reasons: &HashMap<String, String>,
+    counts: &'static Counts,
+) -> Trial {
     let example: Result<Example, _> = serde_json::from_str(line);
     let name = example.as_ref().map_or_else(
         |_| format!("line {number}"),
@@ -88,18 +134,18 @@ fn trial(number: usize, line: &str, reasons: &HashMap<String, String>) -> Trial 
         let failed = |why: &str| Err(Failed::from(format!("{}\n{why}", example.sql)));
         match (example.run(), reason) {
             (ExampleOutcome::Exact, None) => {
-                EXACT.fetch_add(1, Ordering::Relaxed);
+                counts.exact.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
             (ExampleOutcome::Exact, Some(_)) => failed("it passes: take it off the list"),
             (ExampleOutcome::Refused(_), Some(_)) => {
-                REFUSED.fetch_add(1, Ordering::Relaxed);
+                counts.refused.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
             (ExampleOutcome::OtherSchema(_) | ExampleOutcome::Wrong(_), Some(reason))
                 if reason.starts_with(ANSWERED_OTHERWISE) =>
             {
-                OTHERWISE.fetch_add(1, Ordering::Relaxed);
+                counts.otherwise.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
             (ExampleOutcome::Refused(why), None)
@@ -109,8 +155,9 @@ fn trial(number: usize, line: &str, reasons: &HashMap<String, String>) -> Trial 
 }
 
 /// Nothing on the list that is no example.
-fn stale(text: &str, reasons: &HashMap<String, String>) -> Trial {
-    let known: Vec<String> = text
+fn stale(suite: &Suite, reasons: &HashMap<String, String>) -> Trial {
+    let known: Vec<String> = suite
+        .text
         .lines()
         .filter_map(|line| serde_json::from_str::<Example>(line).ok())
         .map(|example| on_one_line(&example.sql))
@@ -120,10 +167,13 @@ fn stale(text: &str, reasons: &HashMap<String, String>) -> Trial {
         .filter(|sql| !known.contains(sql))
         .cloned()
         .collect();
-    Trial::test("the_list_names_examples_only", move || {
-        if stale.is_empty() {
-            return Ok(());
-        }
-        Err(Failed::from(format!("no such example: {stale:#?}")))
-    })
+    Trial::test(
+        format!("the_list_names_{}_only", suite.name.replace(' ', "_")),
+        move || {
+            if stale.is_empty() {
+                return Ok(());
+            }
+            Err(Failed::from(format!("no such example: {stale:#?}")))
+        },
+    )
 }

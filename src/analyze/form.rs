@@ -6,7 +6,7 @@
 use crate::analyze::call::{apply_named, in_order, unexpected_input};
 use crate::analyze::{Analyzer, cast_to, mismatch, null_of};
 use crate::error::{Error, Result, Span};
-use crate::expr::{Ast, AstCall, AstKind, Expr, ExprKind, TIMESTAMP_LITERAL};
+use crate::expr::{Ast, AstCall, AstKind, Expr, ExprKind, INTERVAL_LITERAL, TIMESTAMP_LITERAL};
 use crate::types::{self, can_implicitly_cast, common_type_of, sql_name};
 use arrow::array::{Int32Array, StringArray};
 use arrow::datatypes::DataType;
@@ -58,11 +58,39 @@ impl Analyzer<'_> {
                 [text] => self.resolve_cast(text, &types::timestamp(), false),
                 _ => return None,
             },
+            "__likeall" | "__likeany" | "__notlikeall" | "__notlikeany" => {
+                self.resolve_like_many(call)
+            }
+            INTERVAL_LITERAL => self.resolve(call.arguments.first()?),
+            "+" | "-" => return self.resolve_shifted(ast, call),
             "to_char" | "to_varchar" => return self.resolve_to_char(ast, call),
             "grouping" => self.resolve_grouping(ast, call),
             "grouping_id" => self.resolve_grouping_id(ast, call),
             _ => return None,
         })
+    }
+
+    /// `input [NOT] LIKE ALL|ANY (pattern, …)`: each for itself, together.
+    fn resolve_like_many(&mut self, call: &AstCall) -> Result<Expr> {
+        let Some((input, patterns)) = call.arguments.split_first() else {
+            return Err(Error::internal("a LIKE without its input"));
+        };
+        let matches = patterns.iter().map(|pattern| {
+            let like = Ast::call("like", vec![input.clone(), pattern.clone()]);
+            match call.name.starts_with("__not") {
+                true => Ast::call("not", vec![like]),
+                false => like,
+            }
+        });
+        let operator = if call.name.ends_with("all") {
+            "and"
+        } else {
+            "or"
+        };
+        let together = matches
+            .reduce(|left, right| Ast::call(operator, vec![left, right]))
+            .ok_or_else(|| Error::internal("a LIKE without patterns"))?;
+        self.resolve(&together)
     }
 
     fn logical(&mut self, ast: &Ast, call: &AstCall, kind: Connective) -> Result<Expr> {

@@ -14,6 +14,7 @@ use crate::analyze::find_column;
 use crate::expr::{Ast, AstCall, AstKind, SortItem};
 use crate::plan::PlanSchema;
 use crate::types::sql_name;
+use arrow::datatypes::DataType;
 
 /// A call in Spark's spelling, given its arguments' text.
 pub(crate) fn call_text(name: &str, arguments: &[String]) -> String {
@@ -42,6 +43,12 @@ impl Ast {
             AstKind::Name(parts) => name(parts, schema),
             AstKind::Literal(value) => literal::text(value),
             AstKind::Call(call) => call_sql(call, schema),
+            // Spark leaves out what casts to types with parts.
+            AstKind::Cast {
+                input,
+                data_type: DataType::List(_) | DataType::Map(_, _) | DataType::Struct(_),
+                ..
+            } => input.sql(schema),
             AstKind::Cast {
                 input,
                 data_type,

@@ -3,7 +3,9 @@
 use crate::error::{Error, Result};
 use crate::expr::{Expr, Value};
 use crate::function::arithmetic::{Checked, binary};
-use crate::function::signature::{Wanted, any_nullable, argument_type, count_arguments};
+use crate::function::signature::{
+    Wanted, any_nullable, argument_type, count_arguments, unexpected_type,
+};
 use crate::function::{Call, Kernel, ResolveFn, ScalarFunction, Signature};
 use crate::types::{common_type, is_integral, sql_name};
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, new_null_array};
@@ -339,6 +341,12 @@ fn shift(shift: Shift, call: &Call<'_>) -> Result<ArrayRef> {
 fn resolve_bit_count(arguments: &[Expr]) -> Result<Signature> {
     count_arguments("bit_count", arguments, 1, 1)?;
     let wanted = [Wanted::Integral, Wanted::Exactly(DataType::Boolean)];
+    if let Some(text) = arguments
+        .first()
+        .filter(|argument| argument.data_type == DataType::Utf8)
+    {
+        return Err(unexpected_type("bit_count", text, 0, "INTEGRAL or BOOLEAN"));
+    }
     let data_type = match argument_type("bit_count", arguments, 0, &wanted)? {
         DataType::Boolean => DataType::Boolean,
         _ => DataType::Int64,

@@ -76,6 +76,27 @@ fn element_type(name: &str, arguments: &[Expr], index: usize) -> Result<DataType
     }
 }
 
+/// As [`element_type`], for functions that refuse an untyped null.
+fn present_element(name: &str, arguments: &[Expr], index: usize) -> Result<DataType> {
+    let argument = crate::function::signature::argument(name, arguments, index)?;
+    if argument.data_type == DataType::Null {
+        return Err(unexpected_type(name, argument, index, "ARRAY"));
+    }
+    element_type(name, arguments, index)
+}
+
+/// Refuses an untyped null among the first `count` arguments, which must be arrays of one type.
+fn refuse_untyped(name: &str, arguments: &[Expr], count: usize, condition: &str) -> Result<()> {
+    let mut arrays = arguments.iter().take(count);
+    if arrays.all(|argument| argument.data_type != DataType::Null) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "null typed values cannot be used as the array of `{name}`: cast the null to a type of array"
+    ))
+    .with_condition(condition))
+}
+
 /// The type that elements of two arguments meet at. Strings do not become anything else here.
 fn common_element(name: &str, left: &DataType, right: &DataType) -> Result<DataType> {
     let mixes_strings = [(left, right), (right, left)].iter().any(|(one, other)| {

@@ -138,7 +138,9 @@ fn resolve(arguments: &[Expr], is_comparable: fn(&DataType) -> bool) -> Result<S
     let [left, right] = arguments else {
         return Err(Error::internal("a comparison needs two arguments"));
     };
-    let Some(common) = common_type(&left.data_type, &right.data_type) else {
+    let common = common_type(&left.data_type, &right.data_type)
+        .filter(|_| !mixes_texts_inside(&left.data_type, &right.data_type));
+    let Some(common) = common else {
         return Err(Error::invalid(format!(
             "the left and right operands of the binary operator have incompatible types (\"{}\" and \"{}\")",
             sql_name(&left.data_type),
@@ -156,6 +158,20 @@ fn resolve(arguments: &[Expr], is_comparable: fn(&DataType) -> bool) -> Result<S
     })
 }
 
+/// Whether elements of arrays would be compared as text on one side only: Spark casts whole values, not parts of them.
+fn mixes_texts_inside(left: &DataType, right: &DataType) -> bool {
+    match (left, right) {
+        (DataType::List(left), DataType::List(right)) => {
+            let (left, right) = (left.data_type(), right.data_type());
+            let is_text = |element: &DataType| *element == DataType::Utf8;
+            let is_null = |element: &DataType| *element == DataType::Null;
+            let one_is_text = is_text(left) != is_text(right);
+            (one_is_text && !is_null(left) && !is_null(right)) || mixes_texts_inside(left, right)
+        }
+        _ => false,
+    }
+}
+
 /// An error about a type without an order.
 pub(crate) fn no_order(function: &str, data_type: &DataType) -> Error {
     Error::invalid(format!(
@@ -168,7 +184,13 @@ pub(crate) fn no_order(function: &str, data_type: &DataType) -> Error {
 fn resolve_extreme(name: &str, arguments: &[Expr]) -> Result<Signature> {
     count_arguments(name, arguments, 2, usize::MAX)?;
     let types = arguments.iter().map(|argument| &argument.data_type);
-    let Some(common) = common_type_of(types.clone()) else {
+    // Strings are compared with strings alone.
+    let is_text = |found: &DataType| *found == DataType::Utf8;
+    let mixes_strings = types.clone().any(is_text)
+        && types
+            .clone()
+            .any(|found| !is_text(found) && *found != DataType::Null);
+    let Some(common) = common_type_of(types.clone()).filter(|_| !mixes_strings) else {
         let types: Vec<_> = types
             .map(|found| format!("\"{}\"", sql_name(found)))
             .collect();

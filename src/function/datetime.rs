@@ -8,6 +8,7 @@ mod fields;
 mod make;
 pub(crate) mod pattern;
 mod truncate;
+mod units;
 
 use crate::cast::zone::{MICROS_PER_DAY, Zone};
 use crate::error::{Error, Result};
@@ -33,6 +34,7 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
     functions.extend(arithmetic::functions());
     functions.extend(make::functions());
     functions.extend(bucket::functions());
+    functions.extend(units::functions());
     functions
 }
 

@@ -3,7 +3,7 @@
 //!
 //! `tidemill functions` prints it. A test holds every example to its word: it parses.
 
-use crate::function::registry;
+use crate::function::{over, registry};
 
 /// What kind of function an entry is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,6 +14,8 @@ pub enum FunctionKind {
     Aggregate,
     /// Several rows for one.
     Generator,
+    /// Of a row and its neighbours, before `OVER`.
+    Window,
 }
 
 impl FunctionKind {
@@ -23,6 +25,7 @@ impl FunctionKind {
             FunctionKind::Scalar => "scalar",
             FunctionKind::Aggregate => "aggregate",
             FunctionKind::Generator => "generator",
+            FunctionKind::Window => "window",
         }
     }
 }
@@ -49,6 +52,18 @@ type Words = [&'static str; 4];
 
 /// Forms that evaluate an argument only for the rows that need it.
 const FORMS: &[Words] = &[
+    [
+        "window",
+        "window(time, duration[, slide[, start]])",
+        "The window of event time that a row falls into, a struct of start and end; sliding ones make a row for each.",
+        "SELECT window(timestamp'2021-01-01 00:07:00', '10 minutes').start",
+    ],
+    [
+        "session_window",
+        "session_window(time, gap)",
+        "As a key of GROUP BY: the session of a row, which ends when the gap passes without another.",
+        "SELECT session_window(ts, '5 minutes').start, count(*) FROM VALUES (timestamp'2021-01-01 00:00:00') AS t(ts) GROUP BY session_window(ts, '5 minutes')",
+    ],
     [
         "and",
         "left and right",
@@ -237,6 +252,14 @@ pub fn entries() -> Vec<FunctionEntry> {
     let mut entries = of_registry();
     entries.extend(of_words(FORMS, FunctionKind::Scalar));
     entries.extend(of_words(GENERATORS, FunctionKind::Generator));
+    entries.extend(over::FUNCTIONS.iter().map(|function| FunctionEntry {
+        name: function.name,
+        aliases: Vec::new(),
+        kind: FunctionKind::Window,
+        usage: function.usage,
+        description: function.description,
+        example: function.example,
+    }));
     for entry in &mut entries {
         let own =
             |(alias, name): (&'static str, &'static str)| (name == entry.name).then_some(alias);
@@ -320,6 +343,21 @@ mod tests {
                 panic!("{}: {}: {error}", entry.name, entry.example);
             }
         }
+    }
+
+    #[test]
+    fn every_function_that_can_be_called_is_listed() {
+        let listed: Vec<&str> = entries()
+            .iter()
+            .flat_map(|entry| entry.aliases.iter().copied().chain([entry.name]))
+            .collect();
+        let scalars = registry::scalar_functions().map(|function| function.name);
+        let aggregates = registry::aggregate_functions().map(|function| function.name());
+        let windows = over::FUNCTIONS.iter().map(|function| function.name);
+        let aliases = registry::aliases().map(|(alias, _)| alias);
+        let mut callable = scalars.chain(aggregates).chain(windows).chain(aliases);
+        let missing = callable.find(|name| !name.starts_with("__") && !listed.contains(name));
+        assert_eq!(missing, None);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use crate::function::{
     AggregateFunction, ScalarFunction, aggregate, arithmetic, assertion, bitwise, collection,
     comparison, csv, datetime, encryption, hash_functions, json, math, predicate, regexp, sketch,
-    string, url, variant, vector, window,
+    string, system, url, variant, vector, window,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -71,6 +71,7 @@ const MODULES: &[Module] = &[
     Module::scalars(sketch::functions, &[]),
     Module::aggregates(sketch::aggregates, &[]),
     Module::scalars(variant::functions, &[]),
+    Module::scalars(system::functions, system::ALIASES),
     Module::aggregates(variant::aggregates, &[]),
 ];
 

@@ -187,12 +187,12 @@ impl Parser<'_> {
             return Ok(call("not", vec![input], span));
         }
         let function = match self.peek().kind {
-            TokenKind::Symbol("-") => "negative",
+            TokenKind::Symbol("-") => "-",
             TokenKind::Symbol("+") => "positive",
             TokenKind::Symbol("~") => "~",
             _ => return self.primary(),
         };
-        if function == "negative" && matches!(self.peek_at(1).kind, TokenKind::Number(_)) {
+        if function == "-" && matches!(self.peek_at(1).kind, TokenKind::Number(_)) {
             return self.primary();
         }
         self.skip(1);

@@ -8,7 +8,7 @@ use super::literal::constant;
 use super::parser::Parser;
 use super::token::{TokenKind, syntax_error};
 use crate::error::{Error, Result, Span};
-use crate::expr::Ast;
+use crate::expr::{Ast, INTERVAL_LITERAL};
 use arrow::array::{DurationMicrosecondArray, IntervalYearMonthArray};
 use std::sync::Arc;
 
@@ -31,33 +31,49 @@ const YEAR_MONTH_UNITS: [(&str, i32); 2] = [("YEAR", 12), ("MONTH", 1)];
 
 /// A length of time as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum IntervalLiteral {
+pub(super) struct IntervalLiteral {
+    amount: Amount,
+    /// The greatest and the least unit that was written: `DAY` for a week, `SECOND` for what is smaller.
+    units: (&'static str, &'static str),
+}
+
+/// How long it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Amount {
     /// Months.
     YearMonth(i32),
     /// Microseconds.
     DayTime(i64),
 }
 
+/// The units that types of intervals have in Spark, from the greatest down.
+const TYPE_UNITS: [&str; 6] = ["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"];
+
 impl IntervalLiteral {
     /// A constant of the tree.
     pub(super) fn to_ast(self, span: Span) -> Ast {
-        match self {
-            IntervalLiteral::YearMonth(months) => {
+        let value = match self.amount {
+            Amount::YearMonth(months) => {
                 constant(Arc::new(IntervalYearMonthArray::from(vec![months])), span)
             }
-            IntervalLiteral::DayTime(micros) => {
+            Amount::DayTime(micros) => {
                 constant(Arc::new(DurationMicrosecondArray::from(vec![micros])), span)
             }
-        }
+        };
+        let (from, to) = self.units;
+        let mut literal = Ast::call(
+            INTERVAL_LITERAL,
+            vec![value, Ast::string(from), Ast::string(to)],
+        );
+        literal.span = span;
+        literal
     }
 
     /// In milliseconds, as Spark counts a watermark's delay: a month has 31 days.
     pub(super) fn to_delay_ms(self) -> Option<i64> {
-        match self {
-            IntervalLiteral::YearMonth(months) => {
-                i64::from(months).checked_mul(31 * MICROS_PER_DAY / 1_000)
-            }
-            IntervalLiteral::DayTime(micros) => Some(micros / 1_000),
+        match self.amount {
+            Amount::YearMonth(months) => i64::from(months).checked_mul(31 * MICROS_PER_DAY / 1_000),
+            Amount::DayTime(micros) => Some(micros / 1_000),
         }
     }
 }
@@ -67,12 +83,22 @@ impl IntervalLiteral {
 struct Sum {
     months: Option<i32>,
     micros: Option<i64>,
+    /// The greatest and the least unit so far, as places in [`TYPE_UNITS`].
+    units: Option<(usize, usize)>,
 }
 
 impl Sum {
     /// Adds a pair; `None` for an unknown unit, a malformed number or one that is too large.
     fn add(&mut self, number: &str, unit: &str) -> Option<()> {
         let unit = singular(unit)?;
+        let of_type = match unit {
+            "WEEK" => "DAY",
+            "MILLISECOND" | "MICROSECOND" => "SECOND",
+            other => other,
+        };
+        let place = TYPE_UNITS.iter().position(|known| *known == of_type)?;
+        let (greatest, least) = self.units.unwrap_or((place, place));
+        self.units = Some((greatest.min(place), least.max(place)));
         if let Some((_, months)) = YEAR_MONTH_UNITS.iter().find(|(name, _)| *name == unit) {
             let value: i32 = number.parse().ok()?;
             let total = self.months.unwrap_or(0);
@@ -99,11 +125,14 @@ impl Sum {
     }
 
     fn finish(self) -> Option<IntervalLiteral> {
-        match (self.months, self.micros) {
-            (Some(months), None) => Some(IntervalLiteral::YearMonth(months)),
-            (None, Some(micros)) => Some(IntervalLiteral::DayTime(micros)),
-            (Some(_), Some(_)) | (None, None) => None,
-        }
+        let amount = match (self.months, self.micros) {
+            (Some(months), None) => Amount::YearMonth(months),
+            (None, Some(micros)) => Amount::DayTime(micros),
+            (Some(_), Some(_)) | (None, None) => return None,
+        };
+        let (greatest, least) = self.units?;
+        let units = (*TYPE_UNITS.get(greatest)?, *TYPE_UNITS.get(least)?);
+        Some(IntervalLiteral { amount, units })
     }
 
     fn finish_signed(mut self, is_negative: bool) -> Option<IntervalLiteral> {

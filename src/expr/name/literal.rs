@@ -1,13 +1,13 @@
 //! Constants as Spark writes them in names: text and numbers bare, everything else with its type.
 
 use crate::cast::parse_timestamp;
-use crate::cast::text::write_time;
+use crate::cast::text::{decimal_text, double_text, float_text, write_time};
 use crate::cast::zone::Zone;
 use crate::expr::is_null_constant;
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{
-    DataType, Date32Type, DurationMicrosecondType, Float32Type, Float64Type, IntervalUnit,
-    IntervalYearMonthType, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type,
+    IntervalUnit, IntervalYearMonthType, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::util::display::array_value_to_string;
 
@@ -23,13 +23,11 @@ pub(super) fn text(value: &ArrayRef) -> String {
             let digits: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
             format!("X'{digits}'")
         }
-        DataType::Float32 => float(
-            f64::from(value.as_primitive::<Float32Type>().value(0)),
-            || format!("{:?}", value.as_primitive::<Float32Type>().value(0)),
-        ),
-        DataType::Float64 => float(value.as_primitive::<Float64Type>().value(0), || {
-            format!("{:?}", value.as_primitive::<Float64Type>().value(0))
-        }),
+        DataType::Float32 => float_text(value.as_primitive::<Float32Type>().value(0)),
+        DataType::Float64 => double_text(value.as_primitive::<Float64Type>().value(0)),
+        DataType::Decimal128(_, scale) => {
+            decimal(value.as_primitive::<Decimal128Type>().value(0), *scale)
+        }
         DataType::Date32 => format!(
             "DATE '{}'",
             date(value.as_primitive::<Date32Type>().value(0))
@@ -68,14 +66,17 @@ pub(super) fn timestamp_of(written: &str) -> String {
     format!("TIMESTAMP '{text}'")
 }
 
-fn float(value: f64, finite: impl Fn() -> String) -> String {
-    if value.is_nan() {
-        "NaN".to_owned()
-    } else if value.is_infinite() {
-        if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
-    } else {
-        finite()
+/// As Java's `BigDecimal` writes itself: with an exponent where more than five zeros would follow the point.
+fn decimal(unscaled: i128, scale: i8) -> String {
+    let digits = unscaled.unsigned_abs().to_string();
+    let exponent = i32::try_from(digits.len()).unwrap_or(i32::MAX) - 1 - i32::from(scale);
+    if exponent >= -6 {
+        return decimal_text(unscaled, scale);
     }
+    let sign = if unscaled < 0 { "-" } else { "" };
+    let (first, rest) = digits.split_at(1);
+    let point = if rest.is_empty() { "" } else { "." };
+    format!("{sign}{first}{point}{rest}E{exponent}")
 }
 
 fn date(days: i32) -> String {
@@ -96,42 +97,77 @@ fn timestamp(micros: i64) -> String {
     )
 }
 
+/// The units of day-time intervals, from the greatest down.
+const DAY_TIME_UNITS: [&str; 4] = ["DAY", "HOUR", "MINUTE", "SECOND"];
+
+/// An interval as it was written: from its first unit to its last.
+pub(super) fn interval_of(value: &ArrayRef, from: &str, to: &str) -> String {
+    if let Some(micros) = value.as_primitive_opt::<DurationMicrosecondType>() {
+        let place = |unit: &str| DAY_TIME_UNITS.iter().position(|known| *known == unit);
+        if let Some((first, last)) = place(from).zip(place(to)) {
+            return day_time_from(micros.value(0), first, last);
+        }
+    } else if let Some(months) = value.as_primitive_opt::<IntervalYearMonthType>() {
+        let months = months.value(0);
+        return match (from, to) {
+            ("YEAR", "YEAR") => format!("INTERVAL '{}' YEAR", months / 12),
+            ("MONTH", "MONTH") => format!("INTERVAL '{months}' MONTH"),
+            _ => {
+                let sign = if months < 0 { "-" } else { "" };
+                let total = months.unsigned_abs();
+                format!(
+                    "INTERVAL '{sign}{}-{}' YEAR TO MONTH",
+                    total / 12,
+                    total % 12
+                )
+            }
+        };
+    }
+    text(value)
+}
+
 /// `INTERVAL '1 02:03:04.5' DAY TO SECOND`, from the first to the last unit that is not zero.
 fn day_time(micros: i64) -> String {
+    let total = micros.unsigned_abs();
+    let seconds = total / 1_000_000;
+    let is_set = [
+        seconds / 86_400 > 0,
+        seconds / 3_600 % 24 > 0,
+        seconds / 60 % 60 > 0,
+        seconds % 60 > 0 || total % 1_000_000 > 0,
+    ];
+    let first = is_set.iter().position(|is_set| *is_set).unwrap_or(3);
+    let last = is_set.iter().rposition(|is_set| *is_set).unwrap_or(3);
+    day_time_from(micros, first, last)
+}
+
+/// From one of [`DAY_TIME_UNITS`] to another; the first takes what greater ones would hold.
+fn day_time_from(micros: i64, first: usize, last: usize) -> String {
     let sign = if micros < 0 { "-" } else { "" };
     let total = micros.unsigned_abs();
-    let fraction = total % 1_000_000;
-    let seconds = total / 1_000_000;
-    let parts = [
-        seconds / 86_400,
-        seconds / 3_600 % 24,
-        seconds / 60 % 60,
-        seconds % 60,
-    ];
-    let units = ["DAY", "HOUR", "MINUTE", "SECOND"];
-    let is_set = |index: usize| {
-        parts.get(index).is_some_and(|part| *part > 0) || (index == 3 && fraction > 0)
-    };
-    let first = (0..4).find(|index| is_set(*index)).unwrap_or(3);
-    let last = (0..4).rfind(|index| is_set(*index)).unwrap_or(3);
+    let (seconds, fraction) = (total / 1_000_000, total % 1_000_000);
     let mut text = String::new();
     for index in first..=last {
-        let part = parts.get(index).copied().unwrap_or_default();
-        if index == first && first == last {
-            text += &part.to_string();
-        } else if index == 0 {
-            text += &format!("{part} ");
-        } else {
-            text += &format!("{part:02}");
-            if index < last {
-                text.push(':');
-            }
+        let (size, limit) = match index {
+            0 => (86_400, u64::MAX),
+            1 => (3_600, 24),
+            2 => (60, 60),
+            _ => (1, 60),
+        };
+        let part = seconds / size;
+        let part = if index == first { part } else { part % limit };
+        if index > first {
+            text.push(if index == 1 { ' ' } else { ':' });
         }
+        text += &match index {
+            0 => part.to_string(),
+            _ => format!("{part:02}"),
+        };
     }
     if last == 3 && fraction > 0 {
         text += format!(".{fraction:06}").trim_end_matches('0');
     }
-    let range = match (units.get(first), units.get(last)) {
+    let range = match (DAY_TIME_UNITS.get(first), DAY_TIME_UNITS.get(last)) {
         (Some(first), Some(last)) if first != last => format!("{first} TO {last}"),
         (Some(only), _) => (*only).to_owned(),
         _ => String::new(),

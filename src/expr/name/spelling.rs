@@ -53,6 +53,7 @@ const CAPITALS: &[&str] = &[
     "pi",
     "power",
     "radians",
+    "regexp",
     "regexp_like",
     "rlike",
     "sec",
@@ -67,6 +68,8 @@ const CAPITALS: &[&str] = &[
 /// Functions that Spark calls otherwise.
 const RENAMED: &[(&str, &str)] = &[
     ("array_agg", "collect_list"),
+    ("curdate", "current_date"),
+    ("current_database", "current_schema"),
     ("dateadd", "date_add"),
     ("to_varchar", "to_char"),
     ("substr_from", "substring"),
@@ -157,6 +160,12 @@ const DEFAULTS: &[(&str, usize, &str)] = &[
     ("months_between", 2, "true"),
     ("overlay", 3, "-1"),
     ("percentile", 2, "1"),
+    ("bround", 1, "0"),
+    ("regexp_extract", 2, "1"),
+    ("regexp_extract_all", 2, "1"),
+    ("replace", 2, ""),
+    ("round", 1, "0"),
+    ("sort_array", 1, "true"),
     ("regexp_instr", 2, "0"),
     ("regexp_replace", 3, "1"),
     ("sentences", 1, ", "),
@@ -170,6 +179,7 @@ const DEFAULTS: &[(&str, usize, &str)] = &[
 
 /// Functions of which Spark writes only so many arguments: the others became part of the function.
 const SHORTENED: &[(&str, usize)] = &[
+    ("approx_count_distinct", 1),
     ("any_value", 1),
     ("first", 1),
     ("first_value", 1),
@@ -189,6 +199,9 @@ const SHORTENED: &[(&str, usize)] = &[
     ("try_variant_get", 2),
     ("variant_get", 2),
 ];
+
+/// A parameter of a lambda, which has no name.
+const PARAMETER: &str = "namedlambdavariable()";
 
 /// Functions that cast: Spark writes only what is cast.
 const CASTS: &[&str] = &[
@@ -277,6 +290,13 @@ fn special(name: &str, arguments: &[String]) -> Option<String> {
         ("aggregate" | "reduce", [input, start, merge]) => Some(format!(
             "{name}({input}, {start}, {merge}, lambdafunction(namedlambdavariable(), namedlambdavariable()))"
         )),
+        // The order that Spark adds: nulls last.
+        ("array_sort", [input]) => Some(format!(
+            "array_sort({input}, lambdafunction((IF((({PARAMETER} IS NULL) AND ({PARAMETER} IS NULL)), 0, (IF(({PARAMETER} IS NULL), 1, (IF(({PARAMETER} IS NULL), -1, (IF(({PARAMETER} < {PARAMETER}), -1, (IF(({PARAMETER} > {PARAMETER}), 1, 0)))))))))), {PARAMETER}, {PARAMETER}))"
+        )),
+        ("__likeall" | "__likeany" | "__notlikeall" | "__notlikeany", [input, ..]) => {
+            Some(format!("{}({input})", name.trim_start_matches('_')))
+        }
         ("extract" | "datepart", [field, source]) => Some(format!("{name}({field} FROM {source})")),
         ("assert_true", [condition]) => Some(format!(
             "assert_true({condition}, '{condition}' is not true!)"

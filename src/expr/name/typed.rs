@@ -3,12 +3,14 @@
 //! - The comparison of an integer with a decimal constant is spelled with the whole number that decides it: `2 > 1.1` is `(2 > 1)`,
 //!   `x >= 1.1` is `(x >= 2)`. The analyzer of Spark turns the decimal into an integer, rounded to the side where the answer stays the same.
 //! - `to_char` is called after what it stands for: `date_format`, `base64`, `hex`, `decode`.
+//! - A date or moment moved by days or an interval is spelled after the function that moves it.
 //! - `lpad` and `rpad` of a binary have other bytes to fill up with than those of a string.
 
+use crate::analyze::date_shift::interval_literal;
 use crate::analyze::resolve;
-use crate::expr::{Ast, AstCall, AstKind, is_null_constant};
+use crate::expr::{Ast, AstCall, AstKind, INTERVAL_LITERAL, is_null_constant};
 use crate::plan::PlanSchema;
-use crate::types::{is_datetime, is_integral};
+use crate::types::{is_ansi_interval, is_datetime, is_integral};
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Decimal128Type};
 
@@ -35,7 +37,70 @@ pub(super) fn spelling(call: &AstCall, schema: &PlanSchema) -> Option<String> {
             let (text, length) = (input.sql(schema), length.sql(schema));
             Some(format!("{}({text}, {length}, {fill})", call.name))
         }
+        (INTERVAL_LITERAL, [value, from, to]) => match &value.kind {
+            AstKind::Literal(value) => Some(super::literal::interval_of(
+                value,
+                &from.sql(schema),
+                &to.sql(schema),
+            )),
+            _ => None,
+        },
+        // A map is called after the field that its entries are in.
+        ("from_json", [_, kind, ..])
+            if kind
+                .sql(schema)
+                .trim_start()
+                .to_uppercase()
+                .starts_with("MAP<") =>
+        {
+            Some("entries".to_owned())
+        }
+        ("mode", [input, is_deterministic]) if is_true(is_deterministic) => {
+            let input = input.sql(schema);
+            Some(format!("mode() WITHIN GROUP (ORDER BY {input} DESC)"))
+        }
+        ("+" | "-", [left, right]) => shifted(&call.name, (left, right), schema),
         _ => with_whole_number(call, schema),
+    }
+}
+
+fn is_true(ast: &Ast) -> bool {
+    matches!(&ast.kind, AstKind::Literal(value) if value.as_boolean_opt().is_some_and(|value| value.value(0)))
+}
+
+/// A date or moment moved by days or an interval, which Spark does not spell as the operator.
+fn shifted(operator: &str, (left, right): (&Ast, &Ast), schema: &PlanSchema) -> Option<String> {
+    let type_of = |ast: &Ast| Some(resolve(ast, schema).ok()?.data_type);
+    let (left_type, right_type) = (type_of(left)?, type_of(right)?);
+    let (moved, by, moved_type, by_type) = if is_datetime(&left_type) {
+        (left, right, left_type, right_type)
+    } else if operator == "+" && is_datetime(&right_type) {
+        (right, left, right_type, left_type)
+    } else {
+        return None;
+    };
+    let (moved, text) = (moved.sql(schema), by.sql(schema));
+    match by_type {
+        DataType::Int8 | DataType::Int16 | DataType::Int32 if moved_type == DataType::Date32 => {
+            let function = if operator == "+" {
+                "date_add"
+            } else {
+                "date_sub"
+            };
+            Some(format!("{function}({moved}, {text})"))
+        }
+        other if is_ansi_interval(&other) => {
+            let is_days = interval_literal(by).is_some_and(|(_, is_days)| is_days);
+            if !(is_days && moved_type == DataType::Date32) {
+                return Some(format!("{moved} {operator} {text}"));
+            }
+            let days = format!("extractansiintervaldays({text})");
+            Some(match operator {
+                "+" => format!("date_add({moved}, {days})"),
+                _ => format!("date_add({moved}, (- {days}))"),
+            })
+        }
+        _ => None,
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn function(inputs: &[Expr], function: &FunctionExpr, whole: &Expr) -
         FunctionExpr::Pow(PowFunction::Sqrt) => "sqrt",
         FunctionExpr::Pow(PowFunction::Cbrt) => "cbrt",
         FunctionExpr::Abs => "abs",
-        FunctionExpr::Negate => "negative",
+        FunctionExpr::Negate => "-",
         FunctionExpr::Floor => "floor",
         FunctionExpr::Ceil => "ceil",
         FunctionExpr::FillNull | FunctionExpr::Coalesce => "coalesce",

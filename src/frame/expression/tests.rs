@@ -194,7 +194,7 @@ fn operators_keep_their_spark_names() {
     becomes(col("a") + lit(1), "+(a, 1:INT)");
     becomes(col("a") / lit(2), "/(a, 2:INT)");
     becomes(col("a") % lit(2), "%(a, 2:INT)");
-    becomes(-col("a"), "negative(a)");
+    becomes(-col("a"), "-(a)");
     becomes(
         col("a").eq(lit(1)).and(col("b").neq(lit(2))),
         "and(=(a, 1:INT), !=(b, 2:INT))",

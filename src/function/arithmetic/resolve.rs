@@ -208,6 +208,17 @@ fn refuse_unknown_units(operator: Operator, left: &DataType, right: &DataType) -
     if !matches!(operator, Operator::Add | Operator::Subtract) {
         return Ok(());
     }
+    let too_wide = |one: &DataType, other: &DataType| {
+        *one == DataType::Date32
+            && is_numeric(other)
+            && !matches!(other, DataType::Int8 | DataType::Int16 | DataType::Int32)
+    };
+    if too_wide(left, right) || (operator == Operator::Add && too_wide(right, left)) {
+        return Err(Error::invalid(
+            "days that a DATE is moved by must be of type INT, SMALLINT or TINYINT: cast them",
+        )
+        .with_condition("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE"));
+    }
     let pair = |one: &DataType, other: &DataType| {
         matches!(one, DataType::Date32) && *other == day_time_interval()
     };
@@ -245,7 +256,7 @@ fn add(left: &DataType, right: &DataType) -> Option<Typed> {
         (DataType::Date32, DataType::Int8 | DataType::Int16 | DataType::Int32) => {
             Some(moved_by(DataType::Int32))
         }
-        (DataType::Date32, DataType::Int64 | DataType::Null) => Some(moved_by(DataType::Int32)),
+        (DataType::Date32, DataType::Null) => Some(moved_by(DataType::Int32)),
         (datetime, interval) if is_datetime(datetime) && *interval == year_month_interval() => {
             Some(moved_by(year_month_interval()))
         }

@@ -1,7 +1,7 @@
 //! `size`, `element_at`, `[…]`, `get`, `array_contains`, `array_position`, `array_max`, `array_min`, `array_join`.
 
 use super::build::Lists;
-use super::{arguments, common_element, element_type, entry};
+use super::{arguments, common_element, element_type, entry, refuse_untyped};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, Value};
 use crate::function::comparison::{Ordered, no_order};
@@ -9,7 +9,7 @@ use crate::function::signature::{
     Wanted, any_nullable, argument, argument_type, count_arguments, unexpected_type,
 };
 use crate::function::{Call, ScalarFunction, Signature};
-use crate::types::{is_hashable, is_orderable, list_of, map_key_value, map_of};
+use crate::types::{is_hashable, is_integral, is_orderable, list_of, map_key_value, map_of};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, StringBuilder, UInt32Array,
     new_null_array,
@@ -188,9 +188,11 @@ fn size(call: &Call<'_>) -> Result<ArrayRef> {
 /// An array, and a value to look for among its elements.
 fn resolve_search(name: &str, returns: DataType, arguments: &[Expr]) -> Result<Signature> {
     count_arguments(name, arguments, 2, 2)?;
+    refuse_untyped(name, arguments, 1, "DATATYPE_MISMATCH.NULL_TYPE")?;
     let element = element_type(name, arguments, 0)?;
     let value = argument(name, arguments, 1)?;
-    if value.data_type == DataType::Null {
+    // A position of null is null, whether it is there is refused.
+    if value.data_type == DataType::Null && name != "array_position" {
         return Err(Error::invalid(format!(
             "null typed values cannot be used as arguments of `{name}`"
         ))
@@ -396,9 +398,11 @@ fn resolve_item(name: &str, arguments: &[Expr]) -> Result<Signature> {
         return Err(unexpected_type(name, collection, 0, "ARRAY or MAP"));
     };
     let index = argument_type(name, arguments, 1, &[Wanted::Integral])?;
-    if index == DataType::Int64 && name != "[]" {
-        let index = argument(name, arguments, 1)?;
-        return Err(unexpected_type(name, index, 1, "INT"));
+    let written = argument(name, arguments, 1)?;
+    let is_exact = name.ends_with("element_at");
+    if (index == DataType::Int64 && name != "[]") || (is_exact && !is_integral(&written.data_type))
+    {
+        return Err(unexpected_type(name, written, 1, "INT"));
     }
     Ok(Signature {
         arguments: vec![collection.data_type.clone(), DataType::Int32],

@@ -7,7 +7,7 @@
 
 use super::build::{ListBuilder, Lists};
 use super::sort::{Nulls, sort};
-use super::{arguments, element_type, entry};
+use super::{arguments, entry, present_element};
 use crate::error::{Error, Result};
 use crate::expr::{BoundLambda, Expr, Value};
 use crate::function::comparison::no_order;
@@ -39,7 +39,7 @@ fn element_wise() -> Vec<ScalarFunction> {
             (
                 |arguments| {
                     count_arguments("transform", arguments, 2, 2)?;
-                    element_type("transform", arguments, 0)?;
+                    present_element("transform", arguments, 0)?;
                     let lambda = argument("transform", arguments, 1)?;
                     Ok(signature(arguments, list_of(lambda.data_type.clone())))
                 },
@@ -54,7 +54,7 @@ fn element_wise() -> Vec<ScalarFunction> {
             ),
             (
                 |arguments| {
-                    let element = element_type("filter", arguments, 0)?;
+                    let element = present_element("filter", arguments, 0)?;
                     let mut signature = conditional("filter", arguments)?;
                     signature.returns = list_of(element);
                     Ok(signature)
@@ -71,8 +71,8 @@ fn element_wise() -> Vec<ScalarFunction> {
             (
                 |arguments| {
                     count_arguments("zip_with", arguments, 3, 3)?;
-                    element_type("zip_with", arguments, 0)?;
-                    element_type("zip_with", arguments, 1)?;
+                    present_element("zip_with", arguments, 0)?;
+                    present_element("zip_with", arguments, 1)?;
                     let lambda = argument("zip_with", arguments, 2)?;
                     Ok(signature(arguments, list_of(lambda.data_type.clone())))
                 },
@@ -145,7 +145,7 @@ fn signature(arguments: &[Expr], returns: DataType) -> Signature {
 /// An array and a lambda that is a condition.
 fn conditional(name: &str, arguments: &[Expr]) -> Result<Signature> {
     count_arguments(name, arguments, 2, 2)?;
-    element_type(name, arguments, 0)?;
+    present_element(name, arguments, 0)?;
     let lambda = argument(name, arguments, 1)?;
     if !matches!(lambda.data_type, DataType::Boolean | DataType::Null) {
         return Err(Error::invalid(format!(
@@ -336,7 +336,7 @@ fn zip_with(call: &Call<'_>) -> Result<ArrayRef> {
 
 fn resolve_aggregate(arguments: &[Expr]) -> Result<Signature> {
     count_arguments("aggregate", arguments, 3, 4)?;
-    element_type("aggregate", arguments, 0)?;
+    present_element("aggregate", arguments, 0)?;
     let start = argument("aggregate", arguments, 1)?;
     let merge = argument("aggregate", arguments, 2)?;
     if merge.data_type != start.data_type {
@@ -415,7 +415,7 @@ fn replaced(column: &ArrayRef, rows: &UInt32Array, values: &ArrayRef) -> Result<
 
 fn resolve_sort(arguments: &[Expr]) -> Result<Signature> {
     count_arguments("array_sort", arguments, 1, 2)?;
-    let element = element_type("array_sort", arguments, 0)?;
+    let element = present_element("array_sort", arguments, 0)?;
     if arguments.len() == 1 && !is_orderable(&element) {
         return Err(no_order("array_sort", &element));
     }

@@ -108,11 +108,16 @@ fn makers() -> Vec<ScalarFunction> {
 fn of_map(name: &str, arguments: &[Expr]) -> Result<(Signature, DataType, DataType)> {
     count_arguments(name, arguments, 1, 1)?;
     let map = argument(name, arguments, 0)?;
-    let Some((key, value)) = map_key_value(&map.data_type) else {
+    let untyped = map_of(DataType::Null, DataType::Null);
+    let map_type = match &map.data_type {
+        DataType::Null if name != "map_contains_key" => &untyped,
+        other => other,
+    };
+    let Some((key, value)) = map_key_value(map_type) else {
         return Err(unexpected_type(name, map, 0, "MAP"));
     };
     let signature = Signature {
-        arguments: vec![map.data_type.clone()],
+        arguments: vec![map_type.clone()],
         returns: DataType::Null,
         is_nullable: any_nullable(arguments),
     };
@@ -164,6 +169,12 @@ fn resolve_contains(arguments: &[Expr]) -> Result<Signature> {
     count_arguments("map_contains_key", arguments, 2, 2)?;
     let (_, key, value) = of_map("map_contains_key", arguments.get(..1).unwrap_or_default())?;
     let wanted = argument("map_contains_key", arguments, 1)?;
+    if wanted.data_type == DataType::Null {
+        return Err(
+            Error::invalid("null typed values cannot be keys of `map_contains_key`")
+                .with_condition("DATATYPE_MISMATCH.NULL_TYPE"),
+        );
+    }
     let common = common_element("map_contains_key", &key, &wanted.data_type)?;
     Ok(Signature {
         arguments: vec![map_of(common.clone(), value), common],
@@ -284,10 +295,21 @@ fn from_entries(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 fn resolve_concat(arguments: &[Expr]) -> Result<Signature> {
+    if arguments.is_empty() {
+        return Ok(Signature {
+            arguments: Vec::new(),
+            returns: map_of(DataType::Utf8, DataType::Utf8),
+            is_nullable: false,
+        });
+    }
     let mut common = map_of(DataType::Null, DataType::Null);
-    for (index, map) in arguments.iter().enumerate() {
+    for map in arguments {
         if map_key_value(&map.data_type).is_none() {
-            return Err(unexpected_type("map_concat", map, index, "MAP"));
+            return Err(Error::invalid(format!(
+                "the arguments of `map_concat` must be maps of one type, but there is also \"{}\"",
+                sql_name(&map.data_type)
+            ))
+            .with_condition("DATATYPE_MISMATCH.MAP_CONCAT_DIFF_TYPES"));
         }
         common = common_type(&common, &map.data_type).ok_or_else(|| {
             Error::invalid(format!(

@@ -3,7 +3,7 @@
 
 use super::build::{ListBuilder, Lists};
 use super::element::is_null;
-use super::{arguments, common_element, element_type, entry};
+use super::{arguments, common_element, element_type, entry, present_element, refuse_untyped};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind, Value};
 use crate::function::comparison::{Ordered, no_order};
@@ -127,7 +127,7 @@ fn shrinking() -> Vec<ScalarFunction> {
 /// An array, and an element for it.
 fn resolve_with_element(name: &str, arguments: &[Expr]) -> Result<Signature> {
     count_arguments(name, arguments, 2, 2)?;
-    let element = element_type(name, arguments, 0)?;
+    let element = present_element(name, arguments, 0)?;
     let added = argument(name, arguments, 1)?;
     let common = common_element(name, &element, &added.data_type)?;
     Ok(Signature {
@@ -161,7 +161,13 @@ fn extend(call: &Call<'_>, is_first: bool) -> Result<ArrayRef> {
 
 fn resolve_insert(arguments: &[Expr]) -> Result<Signature> {
     count_arguments("array_insert", arguments, 3, 3)?;
+    let different = "DATATYPE_MISMATCH.ARRAY_FUNCTION_DIFF_TYPES";
+    refuse_untyped("array_insert", arguments, 1, different)?;
     let element = element_type("array_insert", arguments, 0)?;
+    let place = argument("array_insert", arguments, 1)?;
+    if place.data_type == DataType::Null {
+        return Err(unexpected_type("array_insert", place, 1, "INT"));
+    }
     let int = [Wanted::Exactly(DataType::Int32)];
     let position = argument_type("array_insert", arguments, 1, &int)?;
     let added = argument("array_insert", arguments, 2)?;
@@ -330,6 +336,8 @@ fn zip(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 fn resolve_remove(arguments: &[Expr]) -> Result<Signature> {
+    let different = "DATATYPE_MISMATCH.ARRAY_FUNCTION_DIFF_TYPES";
+    refuse_untyped("array_remove", arguments, 1, different)?;
     let mut signature = resolve_with_element("array_remove", arguments)?;
     let element = element_type("array_remove", arguments, 0)?;
     if !is_hashable(&element) {

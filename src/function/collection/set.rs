@@ -3,7 +3,7 @@
 
 use super::build::{ListBuilder, Lists};
 use super::element::{Keys, is_null};
-use super::{arguments, common_element, element_type, entry};
+use super::{arguments, common_element, element_type, entry, refuse_untyped};
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::function::comparison::no_order;
@@ -99,6 +99,8 @@ fn resolve_distinct(arguments: &[Expr]) -> Result<Signature> {
 
 fn resolve_two(name: &str, arguments: &[Expr]) -> Result<Signature> {
     count_arguments(name, arguments, 2, 2)?;
+    let different = "DATATYPE_MISMATCH.BINARY_ARRAY_DIFF_TYPES";
+    refuse_untyped(name, arguments, 2, different)?;
     let left = element_type(name, arguments, 0)?;
     let right = element_type(name, arguments, 1)?;
     let element = checked(name, common_element(name, &left, &right)?)?;

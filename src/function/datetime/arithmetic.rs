@@ -5,6 +5,7 @@ use crate::cast::calendar::{civil_from_days, days_from_civil, days_in_month};
 use crate::cast::zone::{MICROS_PER_DAY, Zone};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
+use crate::function::signature::unexpected_type;
 use crate::function::{Call, ScalarFunction, Signature};
 use crate::types;
 use arrow::array::{
@@ -23,15 +24,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
                 "The date so many days later.",
                 "SELECT date_add('2016-07-30', 1)",
             ],
-            |a| {
-                signature(
-                    "date_add",
-                    a,
-                    &[DataType::Date32, DataType::Int32],
-                    (2, DataType::Date32),
-                    false,
-                )
-            },
+            |a| resolve_days("date_add", a),
             |c| add_days(c, 1),
         ),
         function(
@@ -41,15 +34,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
                 "The date so many days earlier.",
                 "SELECT date_sub('2016-07-30', 1)",
             ],
-            |a| {
-                signature(
-                    "date_sub",
-                    a,
-                    &[DataType::Date32, DataType::Int32],
-                    (2, DataType::Date32),
-                    false,
-                )
-            },
+            |a| resolve_days("date_sub", a),
             |c| add_days(c, -1),
         ),
         function(
@@ -207,6 +192,30 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
             convert_timezone,
         ),
     ]
+}
+
+/// Days are a number that fits `INT`: Spark takes no wider one, and no fraction.
+fn resolve_days(name: &str, arguments: &[Expr]) -> Result<Signature> {
+    let resolved = signature(
+        name,
+        arguments,
+        &[DataType::Date32, DataType::Int32],
+        (2, DataType::Date32),
+        false,
+    )?;
+    match arguments.get(1) {
+        Some(days) if types::is_numeric(&days.data_type) && !is_narrow(&days.data_type) => {
+            Err(unexpected_type(name, days, 1, "INT, SMALLINT or TINYINT"))
+        }
+        _ => Ok(resolved),
+    }
+}
+
+fn is_narrow(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Int8 | DataType::Int16 | DataType::Int32
+    )
 }
 
 fn overflow() -> Error {

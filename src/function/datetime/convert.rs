@@ -321,9 +321,12 @@ fn resolve_parse(
             DataType::Date32,
             types::timestamp(),
             types::timestamp_ntz(),
-            DataType::Int64,
-        ]
-        .map(Wanted::Exactly);
+        ];
+        let mut wanted = wanted.map(Wanted::Exactly).to_vec();
+        // Seconds since 1970.
+        if returns == types::timestamp() {
+            wanted.push(Wanted::Numeric);
+        }
         argument_type(name, arguments, 0, &wanted)?
     }];
     if arguments.len() == 2 {
@@ -532,9 +535,9 @@ fn from_number(name: &str, arguments: &[Expr]) -> Result<Signature> {
 fn moments(call: &Call<'_>, factor: i64) -> Result<ArrayRef> {
     let numbers = typed::<Int64Type>(call, 0)?;
     let moments: TimestampMicrosecondArray = numbers.try_unary(|number| {
-        number
-            .checked_mul(factor)
-            .ok_or_else(|| Error::data("long overflow").with_condition("ARITHMETIC_OVERFLOW"))
+        number.checked_mul(factor).ok_or_else(|| {
+            Error::data("the moment is out of range").with_condition("DATETIME_OVERFLOW")
+        })
     })?;
     Ok(time_array(moments, call.returns))
 }

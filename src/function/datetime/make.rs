@@ -204,7 +204,10 @@ fn reading_of(parts: &[i32], micros: i128) -> Result<i64> {
     let [year, month, day, hour, minute] = parts.try_into().map_err(|_| missing())?;
     let micros = i64::try_from(micros)
         .ok()
-        .filter(|micros| (0..=60_000_000).contains(micros))
+        .filter(|micros| (0..61_000_000).contains(micros))
+        .ok_or_else(missing)?;
+    let micros = Some(micros)
+        .filter(|micros| *micros <= 60_000_000)
         .ok_or_else(|| {
             Error::data(format!(
                 "a second must be between 0 and 60. Use a try_ function to get NULL instead. microseconds=`{micros}`"

@@ -159,11 +159,11 @@ fn quoted(rest: &mut &[char]) -> Option<String> {
 fn field(letter: char, count: usize) -> Option<Item> {
     let most = match letter {
         'y' | 'u' => 6,
-        'M' | 'L' | 'E' | 'O' | 'z' => 4,
-        'd' | 'H' | 'k' | 'K' | 'h' | 'm' | 's' | 'Q' | 'q' | 'V' => 2,
+        'M' | 'L' | 'E' | 'O' | 'z' | 'G' | 'Q' | 'q' => 4,
+        'd' | 'H' | 'k' | 'K' | 'h' | 'm' | 's' | 'V' => 2,
         'D' => 3,
         'S' => 9,
-        'a' => 1,
+        'a' | 'F' => 1,
         'X' | 'x' | 'Z' => 5,
         _ => return None,
     };
@@ -201,7 +201,24 @@ fn format_field(letter: char, count: usize, local: i64, zone: (Zone, &str), out:
     let hour = clock.hour();
     let number = match letter {
         'y' | 'u' if count == 2 => date.year.rem_euclid(100),
+        // The year of the era: the year before the first is the first before Christ.
+        'y' if date.year < 1 => 1 - date.year,
         'y' | 'u' => date.year,
+        'G' => return out.push_str(era(date.year, count)),
+        // The day of a week that begins with the month.
+        'F' => i64::from((date.day - 1) % 7 + 1),
+        'Q' | 'q' if count > 2 => {
+            let quarter = (date.month - 1) / 3 + 1;
+            let ending = ["st", "nd", "rd", "th"]
+                .get(usize::from(quarter) - 1)
+                .copied()
+                .unwrap_or_default();
+            out.push_str(&match count {
+                3 => format!("Q{quarter}"),
+                _ => format!("{quarter}{ending} quarter"),
+            });
+            return;
+        }
         'M' | 'L' if count > 2 => return name(&MONTHS, usize::from(date.month) - 1, count, out),
         'M' | 'L' => i64::from(date.month),
         'd' => i64::from(date.day),
@@ -242,6 +259,15 @@ fn format_field(letter: char, count: usize, local: i64, zone: (Zone, &str), out:
     };
     let sign = if number < 0 { "-" } else { "" };
     write_padded(sign, number.unsigned_abs(), count, out);
+}
+
+fn era(year: i64, count: usize) -> &'static str {
+    match (year > 0, count) {
+        (true, 4) => "Anno Domini",
+        (true, _) => "AD",
+        (false, 4) => "Before Christ",
+        (false, _) => "BC",
+    }
 }
 
 fn write_padded(sign: &str, number: u64, count: usize, out: &mut String) {
@@ -295,6 +321,8 @@ fn zone_name(zone: Zone, id: &str, utc: i64) -> String {
 #[derive(Debug, Default, Clone)]
 struct Found {
     year: Option<i64>,
+    /// Whether the year is one before Christ.
+    is_before: bool,
     month: Option<i64>,
     day: Option<i64>,
     day_of_year: Option<i64>,
@@ -310,6 +338,7 @@ struct Found {
 impl Found {
     fn local(&self) -> Option<i64> {
         let year = self.year.unwrap_or(1970);
+        let year = if self.is_before { 1 - year } else { year };
         let days = if let Some(day) = self.day_of_year {
             days_from_civil(year, 1, 1)? + day - 1
         } else {
@@ -415,6 +444,12 @@ fn parse_field<'a>(
             found.is_afternoon = Some(half.eq_ignore_ascii_case("pm"));
             (half.eq_ignore_ascii_case("am") || half.eq_ignore_ascii_case("pm"))
                 .then(|| text.get(2..))?
+        }
+        'G' => {
+            let names = [era(1, count), era(0, count)];
+            let place = names.iter().position(|name| text.starts_with(name))?;
+            found.is_before = place == 1;
+            text.strip_prefix(*names.get(place)?)
         }
         'S' => {
             let digits = text

@@ -366,6 +366,15 @@ fn joined_type(arguments: &[Expr]) -> Result<DataType> {
         return Ok(DataType::Binary);
     }
     if arguments.iter().any(is_array) {
+        if arguments
+            .iter()
+            .any(|argument| argument.data_type == DataType::Null)
+        {
+            return Err(Error::invalid(
+                "the arguments of `concat` must all be arrays of one type, not an untyped null",
+            )
+            .with_condition("DATATYPE_MISMATCH.DATA_DIFF_TYPES"));
+        }
         let types = arguments.iter().map(|argument| &argument.data_type);
         return types::common_type_of(types).ok_or_else(|| {
             Error::invalid("the arguments of `concat` must all be arrays of one type, or strings")

@@ -220,7 +220,7 @@ fn another_query_is_refused_and_told_what_differs() {
     assert!(
         error
             .to_string()
-            .contains("checkpoint=`sum`, query=`other`"),
+            .contains("checkpoint=`sum: sum by remainder`, query=`other: sum by remainder`"),
         "{error}"
     );
     let error = open(|world| SumPlan::new(world, "sum").renamed("letters"));

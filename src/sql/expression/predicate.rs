@@ -2,9 +2,10 @@
 
 use super::{call, combine, negated_if};
 use crate::error::{Result, Span};
-use crate::expr::Ast;
+use crate::expr::{Ast, AstKind};
 use crate::sql::literal;
 use crate::sql::parser::Parser;
+use arrow::array::{Array, AsArray};
 
 /// The words a predicate begins with, perhaps behind `NOT`; `IS` does too, but not behind `NOT`.
 const WORDS: [&str; 6] = ["IN", "BETWEEN", "LIKE", "ILIKE", "RLIKE", "REGEXP"];
@@ -97,6 +98,16 @@ impl Parser<'_> {
             self.skip(1);
             let patterns = self.parenthesized(Parser::expression)?;
             let span = self.span_from(start);
+            if let Some(constants) = constants(&patterns, function == "ilike") {
+                let quantifier = if is_all { "all" } else { "any" };
+                let not = if is_negated { "not" } else { "" };
+                let input = match function {
+                    "ilike" => call("lower", vec![input], span),
+                    _ => input,
+                };
+                let arguments = std::iter::once(input).chain(constants).collect();
+                return Ok(call(&format!("__{not}like{quantifier}"), arguments, span));
+            }
             let matches = patterns.into_iter().map(|pattern| {
                 let one = call(function, vec![input.clone(), pattern], span);
                 negated_if(is_negated, one)
@@ -120,4 +131,22 @@ impl Parser<'_> {
         let span = self.span_from(start);
         Ok(negated_if(is_negated, call(function, arguments, span)))
     }
+}
+
+/// The patterns, if each is a text that is written out; in lower case, if case does not count.
+fn constants(patterns: &[Ast], ignores_case: bool) -> Option<Vec<Ast>> {
+    let constant = |pattern: &Ast| {
+        let AstKind::Literal(value) = &pattern.kind else {
+            return None;
+        };
+        let text = value
+            .as_string_opt::<i32>()
+            .filter(|text| text.is_valid(0))?;
+        let text = text.value(0);
+        Some(match ignores_case {
+            true => literal::text(&text.to_lowercase(), pattern.span),
+            false => pattern.clone(),
+        })
+    };
+    patterns.iter().map(constant).collect()
 }

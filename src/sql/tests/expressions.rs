@@ -194,20 +194,20 @@ fn intervals_in_all_forms() {
     ];
     let all: Vec<String> = written.iter().map(|text| shown(text)).collect();
     assert_snapshot!(all.join("\n"), @"
-        PT5400S:interval day to second
-        PT86400S:interval day to second
-        -PT86400S:interval day to second
-        -1 years 11 mons:interval year to month
-        PT443220S:interval day to second
-        PT93784.5S:interval day to second
-        -PT93600S:interval day to second
-        2021 years 11 mons:interval year to month
-        2 years 0 mons:interval year to month
-        PT5S:interval day to second
-        PT93600S:interval day to second
-        PT1.5S:interval day to second
-        PT604800S:interval day to second
-        PT3359.002001S:interval day to second
+        __interval(PT5400S:interval day to second, MINUTE:string, MINUTE:string)
+        __interval(PT86400S:interval day to second, DAY:string, DAY:string)
+        __interval(-PT86400S:interval day to second, DAY:string, DAY:string)
+        __interval(-1 years 11 mons:interval year to month, MONTH:string, MONTH:string)
+        __interval(PT443220S:interval day to second, DAY:string, MINUTE:string)
+        __interval(PT93784.5S:interval day to second, DAY:string, SECOND:string)
+        __interval(-PT93600S:interval day to second, DAY:string, HOUR:string)
+        __interval(2021 years 11 mons:interval year to month, YEAR:string, MONTH:string)
+        __interval(2 years 0 mons:interval year to month, YEAR:string, YEAR:string)
+        __interval(PT5S:interval day to second, SECOND:string, SECOND:string)
+        __interval(PT93600S:interval day to second, DAY:string, HOUR:string)
+        __interval(PT1.5S:interval day to second, SECOND:string, SECOND:string)
+        __interval(PT604800S:interval day to second, DAY:string, DAY:string)
+        __interval(PT3359.002001S:interval day to second, MINUTE:string, SECOND:string)
     ");
 }
 
@@ -271,7 +271,7 @@ fn operators_bind_as_in_spark() {
         not(isnull(a))
         not(=(a, b))
         concat(+(a, *(b, c)), d)
-        *(negative(a), b)
+        *(-(a), b)
         |(&(~(a), b), ^(c, d))
         <<(a, +(1:int, 2:int))
         >(>>>(a, 1:int), >>(b, 2:int))
@@ -287,8 +287,8 @@ fn operators_bind_as_in_spark() {
         and(between(a, 1:int, 2:int), b)
         not(in(a, 1:int, 2:int))
         not(like(a, x:string, /:string))
-        or(like(a, x:string), like(a, y:string))
-        and(not(ilike(a, x:string)), not(ilike(a, y:string)))
+        __likeany(a, x:string, y:string)
+        __notlikeall(lower(a), x:string, y:string)
         not(rlike(a, x:string))
         <=>(a, b)
         not(<=>(a, b))
@@ -343,7 +343,7 @@ fn calls_with_words_between_their_arguments() {
         current_date()
         struct(a, b as c)
         exists(l, (x) -> >(x, 1:int))
-        aggregate(l, 0:int, (acc, x) -> +(acc, x), (acc) -> negative(acc))
+        aggregate(l, 0:int, (acc, x) -> +(acc, x), (acc) -> -(acc))
     ");
 }
 

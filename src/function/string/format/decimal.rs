@@ -4,8 +4,9 @@ use crate::cast::{self};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::function::kernel::{Column, Ints, argument, text_into};
-use crate::function::signature::{INT, Wanted, argument_types, nullable};
+use crate::function::signature::{INT, Wanted, argument_types, nullable, unexpected_type};
 use crate::function::{Call, ScalarFunction, Signature};
+use crate::types::{is_decimal, is_floating};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int64Type};
 
@@ -27,6 +28,11 @@ fn resolve(arguments: &[Expr]) -> Result<Signature> {
         .is_some_and(|places| places.data_type == DataType::Utf8)
     {
         return Err(Error::unsupported("`format_number` with a pattern"));
+    }
+    if let Some(places) = arguments.get(1)
+        && (is_decimal(&places.data_type) || is_floating(&places.data_type))
+    {
+        return Err(unexpected_type("format_number", places, 1, "INT or STRING"));
     }
     let types = argument_types("format_number", arguments, &[&[Wanted::Numeric], INT], 2)?;
     Ok(nullable(types, DataType::Utf8))

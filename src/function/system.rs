@@ -1,0 +1,70 @@
+//! What a session is asked about itself: the names that Spark gives its only catalog and schema, and the version of this engine.
+
+use crate::error::Result;
+use crate::expr::Expr;
+use crate::function::signature::count_arguments;
+use crate::function::{Kernel, ScalarFunction, Signature};
+use arrow::array::{ArrayRef, StringArray};
+use arrow::datatypes::DataType;
+use std::sync::Arc;
+
+/// The functions of this module.
+pub(crate) fn functions() -> Vec<ScalarFunction> {
+    vec![
+        constant(
+            "current_catalog",
+            "current_catalog()",
+            "The name of the catalog, of which there is one.",
+            "SELECT current_catalog()",
+            |_| Ok(text("spark_catalog")),
+        ),
+        constant(
+            "current_schema",
+            "current_schema()",
+            "The name of the schema, of which there is one.",
+            "SELECT current_schema()",
+            |_| Ok(text("default")),
+        ),
+        constant(
+            "version",
+            "version()",
+            "The version of tidemill.",
+            "SELECT version()",
+            |_| Ok(text(concat!("tidemill ", env!("CARGO_PKG_VERSION")))),
+        ),
+    ]
+}
+
+/// Other names.
+pub(crate) const ALIASES: &[(&str, &str)] = &[("current_database", "current_schema")];
+
+fn constant(
+    name: &'static str,
+    usage: &'static str,
+    description: &'static str,
+    example: &'static str,
+    kernel: Kernel,
+) -> ScalarFunction {
+    ScalarFunction {
+        name,
+        usage,
+        description,
+        example,
+        resolve: resolve_constant,
+        kernel,
+        is_deterministic: true,
+    }
+}
+
+fn resolve_constant(arguments: &[Expr]) -> Result<Signature> {
+    count_arguments("function", arguments, 0, 0)?;
+    Ok(Signature {
+        arguments: Vec::new(),
+        returns: DataType::Utf8,
+        is_nullable: false,
+    })
+}
+
+fn text(text: &str) -> ArrayRef {
+    Arc::new(StringArray::from(vec![text]))
+}
