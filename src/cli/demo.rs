@@ -2,6 +2,7 @@
 //! close.
 
 mod feed;
+mod topics;
 
 use super::Ended;
 use super::arguments::DemoArguments;
@@ -47,6 +48,9 @@ pub(super) fn run(arguments: &DemoArguments) -> Result<Ended> {
     if let Some(broker) = &broker {
         broker.create_topic(&topics.impressions, PARTITIONS)?;
         broker.create_topic(&topics.clicks, PARTITIONS)?;
+    } else {
+        let names = [&*topics.impressions, &*topics.clicks];
+        topics::create(&topics.bootstrap_servers, names, PARTITIONS)?;
     }
     say(&format!(
         "tidemill demo: {} impressions a second through {}, joined with the clicks on them, in windows of 10 seconds",

@@ -9,7 +9,6 @@ use crate::clock::{Clock, StopSignal, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
-use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,9 +23,6 @@ const BURSTS: u64 = 20;
 
 /// The longest time from an impression to its click. The query waits for five seconds.
 const ANSWER_MS_MAX: u64 = 5_500;
-
-/// How long a topic may take to be created.
-const BROKER_WAIT_MS: i64 = 10_000;
 
 /// Where events go.
 pub(super) struct Topics {
@@ -57,9 +53,6 @@ pub(super) fn start(
         .set("linger.ms", "20")
         .create()
         .map_err(unavailable)?;
-    for topic in [&topics.impressions, &topics.clicks] {
-        await_topic(&producer, topic, &stop)?;
-    }
     let mut feed = Feed {
         producer,
         topics,
@@ -72,33 +65,6 @@ pub(super) fn start(
         .map_err(|error| {
             Error::new(ErrorKind::Unavailable, "cannot start a thread").with_source(error)
         })
-}
-
-/// Asks for a topic until it is there: asking makes a broker create it that creates topics at all.
-fn await_topic(
-    producer: &ThreadedProducer<DefaultProducerContext>,
-    topic: &str,
-    stop: &StopSignal,
-) -> Result<()> {
-    let clock = SystemClock::new();
-    let end = Timestamp(clock.now().0 + BROKER_WAIT_MS);
-    loop {
-        let metadata = producer
-            .client()
-            .fetch_metadata(Some(topic), Duration::from_secs(10))
-            .map_err(unavailable)?;
-        let is_there = |known: &MetadataTopic| known.name() == topic && known.error().is_none();
-        if metadata.topics().iter().any(is_there) {
-            return Ok(());
-        }
-        if clock.now() > end {
-            return Err(Error::new(
-                ErrorKind::Unavailable,
-                format!("the broker does not create the topic, create it before. topic=`{topic}`"),
-            ));
-        }
-        clock.wait_until(Timestamp(clock.now().0 + 100), stop);
-    }
 }
 
 fn unavailable(error: KafkaError) -> Error {
