@@ -201,7 +201,7 @@ pub fn count_if(condition: Expr) -> Expr {
     call("count_if", [condition])
 }
 
-/// A HyperLogLog sketch of the values: sketches are united by [`hll_union_agg`] and read by [`hll_sketch_estimate`].
+/// A `HyperLogLog` sketch of the values: sketches are united by [`hll_union_agg`] and read by [`hll_sketch_estimate`].
 ///
 /// ```
 /// # use polars::prelude::col;
@@ -212,7 +212,7 @@ pub fn hll_sketch_agg(input: Expr) -> Expr {
     call("hll_sketch_agg", [input])
 }
 
-/// The union of HyperLogLog sketches.
+/// The union of `HyperLogLog` sketches.
 ///
 /// ```
 /// # use polars::prelude::col;
@@ -223,7 +223,7 @@ pub fn hll_union_agg(sketch: Expr) -> Expr {
     call("hll_union_agg", [sketch])
 }
 
-/// About how many different values a HyperLogLog sketch saw.
+/// About how many different values a `HyperLogLog` sketch saw.
 ///
 /// ```
 /// # use polars::prelude::col;

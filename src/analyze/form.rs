@@ -77,9 +77,10 @@ impl Analyzer<'_> {
         };
         let matches = patterns.iter().map(|pattern| {
             let like = Ast::call("like", vec![input.clone(), pattern.clone()]);
-            match call.name.starts_with("__not") {
-                true => Ast::call("not", vec![like]),
-                false => like,
+            if call.name.starts_with("__not") {
+                Ast::call("not", vec![like])
+            } else {
+                like
             }
         });
         let operator = if call.name.ends_with("all") {

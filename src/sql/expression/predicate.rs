@@ -143,9 +143,10 @@ fn constants(patterns: &[Ast], ignores_case: bool) -> Option<Vec<Ast>> {
             .as_string_opt::<i32>()
             .filter(|text| text.is_valid(0))?;
         let text = text.value(0);
-        Some(match ignores_case {
-            true => literal::text(&text.to_lowercase(), pattern.span),
-            false => pattern.clone(),
+        Some(if ignores_case {
+            literal::text(&text.to_lowercase(), pattern.span)
+        } else {
+            pattern.clone()
         })
     };
     patterns.iter().map(constant).collect()
