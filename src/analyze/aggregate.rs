@@ -72,6 +72,17 @@ fn is_same(left: &AggregateExpr, right: &AggregateExpr) -> bool {
 pub(crate) struct GroupingSetKeys {
     /// The key expressions over the input, in order.
     pub(crate) keys: Vec<Expr>,
+    /// For each key the column of the `SELECT` list that is it, where that hides the key: in `HAVING` and `ORDER BY`.
+    pub(crate) listed: Vec<Option<Expr>>,
+}
+
+impl GroupingSetKeys {
+    /// Whether an expression is the key of this number.
+    fn is(&self, key: usize, expr: &Expr) -> bool {
+        let is_key = self.keys.get(key).is_some_and(|key| key.same_as(expr));
+        let listed = self.listed.get(key).and_then(Option::as_ref);
+        is_key || listed.is_some_and(|listed| listed.same_as(expr))
+    }
 }
 
 /// Whether this is a call of an aggregate (and not of a window function).
@@ -234,10 +245,9 @@ impl Analyzer<'_> {
         };
         let keys = self.grouping_keys(ast)?;
         let resolved = self.resolve(argument)?;
-        let bit = keys
-            .iter()
+        let bit = (0..keys.keys.len())
             .rev()
-            .position(|key| key.same_as(&resolved))
+            .position(|key| keys.is(key, &resolved))
             .ok_or_else(|| {
                 Error::invalid(format!(
                     "column of grouping ({}) can't be found in grouping columns",
@@ -259,11 +269,11 @@ impl Analyzer<'_> {
         let keys = self.grouping_keys(ast)?;
         if !call.arguments.is_empty() {
             let resolved = self.resolve_all(&call.arguments)?;
-            let is_all = resolved.len() == keys.len()
+            let is_all = resolved.len() == keys.keys.len()
                 && resolved
                     .iter()
-                    .zip(&keys)
-                    .all(|(argument, key)| argument.same_as(key));
+                    .enumerate()
+                    .all(|(key, argument)| keys.is(key, argument));
             if !is_all {
                 return Err(Error::invalid(format!(
                     "columns of grouping_id in {} do not match the grouping columns",
@@ -275,17 +285,14 @@ impl Analyzer<'_> {
         Ok(grouping_id())
     }
 
-    fn grouping_keys(&self, ast: &Ast) -> Result<Vec<Expr>> {
-        self.grouping_sets
-            .as_ref()
-            .map(|sets| sets.keys.clone())
-            .ok_or_else(|| {
-                Error::invalid(format!(
-                    "{} can only be used with GROUPING SETS, ROLLUP or CUBE",
-                    self.text(ast)
-                ))
-                .with_condition("UNSUPPORTED_GROUPING_EXPRESSION")
-            })
+    fn grouping_keys(&self, ast: &Ast) -> Result<GroupingSetKeys> {
+        self.grouping_sets.clone().ok_or_else(|| {
+            Error::invalid(format!(
+                "{} can only be used with GROUPING SETS, ROLLUP or CUBE",
+                self.text(ast)
+            ))
+            .with_condition("UNSUPPORTED_GROUPING_EXPRESSION")
+        })
     }
 
     /// What is said about an aggregate where none may stand.

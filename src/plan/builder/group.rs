@@ -91,6 +91,7 @@ pub(super) fn resolve(level: &Level, items: &[StarOr], select: &Select) -> Resul
     let keys = resolve_keys(level, items, select)?;
     let grouping_sets = keys.sets.as_ref().map(|_| GroupingSetKeys {
         keys: keys.keys.iter().map(|key| key.expr.clone()).collect(),
+        listed: Vec::new(),
     });
     let mut analyzer = level
         .analyzer(Place::Projection)
@@ -104,7 +105,11 @@ pub(super) fn resolve(level: &Level, items: &[StarOr], select: &Select) -> Resul
     let having_scope = SortScope::before_generators(&resolved, &level.input.schema);
     let mut analyzer = having_scope
         .analyzer_with(level, aggregates)
-        .with_grouping_sets(shifted(grouping_sets.as_ref(), having_scope.outputs));
+        .with_grouping_sets(shifted(
+            grouping_sets.as_ref(),
+            &resolved,
+            having_scope.outputs,
+        ));
     let having = match &select.having {
         Some(having) => Some(analyzer.resolve_condition(having)?),
         None => None,
@@ -112,7 +117,11 @@ pub(super) fn resolve(level: &Level, items: &[StarOr], select: &Select) -> Resul
     let of_list = windows.calls.len();
     let mut analyzer = having_scope
         .analyzer_with(level, analyzer.into_aggregates())
-        .with_grouping_sets(shifted(grouping_sets.as_ref(), having_scope.outputs))
+        .with_grouping_sets(shifted(
+            grouping_sets.as_ref(),
+            &resolved,
+            having_scope.outputs,
+        ))
         .with_windows(windows);
     let qualify = match &select.qualify {
         Some(qualify) => Some(analyzer.resolve_condition(qualify)?),
@@ -121,7 +130,7 @@ pub(super) fn resolve(level: &Level, items: &[StarOr], select: &Select) -> Resul
     let (aggregates, windows) = analyzer.into_lists();
     let mut analyzer = scope
         .analyzer_with(level, aggregates)
-        .with_grouping_sets(shifted(grouping_sets.as_ref(), scope.outputs));
+        .with_grouping_sets(shifted(grouping_sets.as_ref(), &resolved, scope.outputs));
     let order_by = resolve_order(&mut analyzer, &scope, &select.order_by)?;
     let aggregates = analyzer.into_aggregates().entries;
 
@@ -137,13 +146,30 @@ pub(super) fn resolve(level: &Level, items: &[StarOr], select: &Select) -> Resul
 }
 
 /// The keys of `grouping()`, as an analyzer sees them whose first columns are those of the list.
-fn shifted(sets: Option<&GroupingSetKeys>, outputs: usize) -> Option<GroupingSetKeys> {
+fn shifted(
+    sets: Option<&GroupingSetKeys>,
+    items: &[Item],
+    outputs: usize,
+) -> Option<GroupingSetKeys> {
+    let mut listed = Vec::new();
+    for item in items {
+        match item {
+            Item::Column(output) => listed.push(Some(&output.expr)),
+            Item::Generator(_) => listed.extend(item.columns().iter().map(|_| None)),
+        }
+    }
+    let column_of = |key: &Expr| {
+        let is_key = |own: &Option<&Expr>| own.is_some_and(|own| own.same_as(key));
+        let column = listed.iter().position(is_key)?;
+        Some(Expr::column(column, key.data_type.clone(), true))
+    };
     sets.map(|sets| GroupingSetKeys {
         keys: sets
             .keys
             .iter()
             .map(|key| key.remap_columns(usize::MAX / 4, &|index| index + outputs))
             .collect(),
+        listed: sets.keys.iter().map(column_of).collect(),
     })
 }
 

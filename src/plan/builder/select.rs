@@ -361,7 +361,7 @@ impl SortScope {
 
 impl Item {
     /// The columns it makes.
-    fn columns(&self) -> Vec<Column> {
+    pub(super) fn columns(&self) -> Vec<Column> {
         match self {
             Item::Column(output) => vec![output.column.clone()],
             Item::Generator(made) => made.columns().to_vec(),

@@ -116,6 +116,7 @@ impl Lowering<'_> {
     ) -> Result<Plan> {
         let query = subqueries.get(member.subquery).ok_or_else(lost)?;
         let inner = self.inner(query, member)?;
+        refuse_stream(&inner.plan, member.span)?;
         let name = format!("subquery_{}", member.subquery);
         let names = columns_of(&name, inner.plan.schema.columns.len());
         let right = builder::alias_columns(&inner.plan, &name, &names)?;
@@ -358,6 +359,17 @@ fn renamed(ast: &Ast, columns: &[Column], (alias, names): (&str, &[String])) -> 
     }
 }
 
+/// As in Spark a subquery reads tables.
+fn refuse_stream(plan: &LogicalPlan, span: Span) -> Result<()> {
+    if !plan.is_streaming() {
+        return Ok(());
+    }
+    let message = "streaming query is not allowed in subquery expressions: join the stream, IN and EXISTS as LEFT SEMI JOIN with a bound on time";
+    Err(Error::invalid(message)
+        .with_condition("INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY")
+        .with_span(span))
+}
+
 /// Refuses a subquery that is no value: of several columns, or perhaps of several rows.
 fn check_value(row: &LogicalPlan, span: Span) -> Result<()> {
     let columns = row.schema.columns.len();
@@ -370,7 +382,8 @@ fn check_value(row: &LogicalPlan, span: Span) -> Result<()> {
         )
         .with_span(span));
     }
-    if row.is_streaming() || !has_one_row_at_most(row) {
+    refuse_stream(row, span)?;
+    if !has_one_row_at_most(row) {
         let what =
             "a scalar subquery that is not an aggregate without GROUP BY, or LIMIT 1, over tables";
         return Err(Error::unsupported(what).with_span(span));
