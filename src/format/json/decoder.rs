@@ -138,17 +138,20 @@ impl JsonDecoder {
     ///
     /// As [`JsonDecoder::push`].
     pub fn push_lines(&mut self, text: &[u8]) -> Result<()> {
-        let mut rest = text;
-        while !rest.is_empty() {
-            let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
-            let (line, behind) = rest.split_at(end);
+        if let Some(prefilter) = &mut self.prefilter {
+            prefilter.begin_text();
+        }
+        let mut start = 0;
+        while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {
+            let length = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+            let line = start..start + length;
+            start = line.end + 1;
             let prefilter = self.prefilter.as_mut();
-            if prefilter.is_some_and(|prefilter| prefilter.rejects_line(line)) {
+            if prefilter.is_some_and(|prefilter| prefilter.rejects_line(text, &line)) {
                 self.left_out += 1;
             } else {
-                self.push_document(line)?;
+                self.push_document(text.get(line).unwrap_or_default())?;
             }
-            rest = behind.get(1..).unwrap_or_default();
         }
         Ok(())
     }

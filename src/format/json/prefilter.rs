@@ -16,6 +16,7 @@ use super::cursor::Cursor;
 use crate::source::filter::ColumnTest;
 use arrow::datatypes::{DataType, Fields};
 use memchr::memmem::Finder;
+use std::ops::Range;
 
 /// How many lines are searched before it is judged whether that pays, and of how many of them must be rejected.
 const TRIAL_LINES: u32 = 1024;
@@ -26,8 +27,50 @@ const TRIAL_REJECTED_MIN: u32 = TRIAL_LINES / 8;
 pub(super) struct Prefilter {
     by_field: Vec<Option<ValueTest>>,
     /// For each test with strings: the strings, of which a line must contain one. Empty once the search has turned out not to pay.
-    searches: Vec<Vec<Finder<'static>>>,
+    searches: Vec<Vec<Search>>,
+    /// The next backslash.
+    backslash: Ahead,
     trial: Trial,
+}
+
+/// Where something comes next in the text whose lines are gone through. What is rare is so looked for in long stretches.
+#[derive(Debug, Default)]
+struct Ahead(Option<usize>);
+
+impl Ahead {
+    /// Whether it is in this line, which lies behind those that were asked for before. `find` finds the first in a text.
+    #[inline]
+    fn is_in(
+        &mut self,
+        text: &[u8],
+        line: &Range<usize>,
+        find: impl Fn(&[u8]) -> Option<usize>,
+    ) -> bool {
+        let next = match self.0 {
+            Some(next) if next >= line.start => next,
+            _ => {
+                let found = find(text.get(line.start..).unwrap_or_default());
+                let next = found.map_or(usize::MAX, |found| line.start + found);
+                self.0 = Some(next);
+                next
+            }
+        };
+        next < line.end
+    }
+}
+
+/// A string that is looked for. It has no line ends, so that what is found does not go beyond its line.
+#[derive(Debug)]
+struct Search {
+    finder: Finder<'static>,
+    ahead: Ahead,
+}
+
+impl Search {
+    #[inline]
+    fn is_in(&mut self, text: &[u8], line: &Range<usize>) -> bool {
+        self.ahead.is_in(text, line, |text| self.finder.find(text))
+    }
 }
 
 /// How the search of lines goes.
@@ -85,21 +128,32 @@ impl Prefilter {
         has_any.then(|| Prefilter {
             by_field,
             searches: if keeps_text { searches } else { Vec::new() },
+            backslash: Ahead::default(),
             trial: Trial::default(),
         })
     }
 
-    /// Whether this line is one record whose row is dropped. A malformed one is: it becomes a row of nulls.
+    /// The lines of another text come next.
+    pub(super) fn begin_text(&mut self) {
+        self.backslash = Ahead::default();
+        for search in self.searches.iter_mut().flatten() {
+            search.ahead = Ahead::default();
+        }
+    }
+
+    /// Whether this line of the text is one record whose row is dropped. A malformed one is: it becomes a row of nulls.
     #[inline]
-    pub(super) fn rejects_line(&mut self, line: &[u8]) -> bool {
+    pub(super) fn rejects_line(&mut self, text: &[u8], line: &Range<usize>) -> bool {
         // Space may be all there is, and an array is several records.
-        if self.searches.is_empty() || line.first() != Some(&b'{') {
+        if self.searches.is_empty() || text.get(line.start) != Some(&b'{') {
             return false;
         }
-        let lacks_all =
-            |finders: &Vec<Finder<'_>>| finders.iter().all(|finder| finder.find(line).is_none());
-        let is_rejected =
-            self.searches.iter().any(lacks_all) && memchr::memchr(b'\\', line).is_none();
+        let lacks_all = |searches: &mut Vec<Search>| {
+            !searches.iter_mut().any(|search| search.is_in(text, line))
+        };
+        let find_backslash = |text: &[u8]| memchr::memchr(b'\\', text);
+        let is_rejected = self.searches.iter_mut().any(lacks_all)
+            && !self.backslash.is_in(text, line, find_backslash);
         if !self.trial.note(is_rejected) {
             self.searches.clear();
         }
@@ -136,14 +190,16 @@ impl ValueTest {
     }
 
     /// The strings that are wanted, without their quotes; `None` if any will do.
-    fn searches(&self) -> Option<Vec<Finder<'static>>> {
+    fn searches(&self) -> Option<Vec<Search>> {
         let unquoted = |text: &[u8]| {
             let text = text.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-            Some(Finder::new(text).into_owned())
+            let finder = Finder::new(text).into_owned();
+            let ahead = Ahead::default();
+            Some(Search { finder, ahead })
         };
         let texts = self.wanted.iter();
-        let finders: Vec<_> = texts.filter_map(|text| unquoted(text)).collect();
-        (!finders.is_empty()).then_some(finders)
+        let searches: Vec<_> = texts.filter_map(|text| unquoted(text)).collect();
+        (!searches.is_empty()).then_some(searches)
     }
 
     #[inline]
@@ -236,6 +292,10 @@ mod tests {
 
     #[test]
     fn a_search_that_does_not_pay_is_given_up() {
+        let rejects = |prefilter: &mut Prefilter, line: &[u8]| {
+            prefilter.begin_text();
+            prefilter.rejects_line(line, &(0..line.len()))
+        };
         let fields = parse_ddl_schema(SCHEMA).unwrap().fields().clone();
         let with = b"{\"a\":\"view\",\"c\":\"click\"}".as_slice();
         let without = b"{\"c\":\"click\"}".as_slice();
@@ -244,12 +304,12 @@ mod tests {
             for line in 0..TRIAL_LINES {
                 let is_without = line % every == 0;
                 let line = if is_without { without } else { with };
-                assert_eq!(prefilter.rejects_line(line), is_without);
+                assert_eq!(rejects(&mut prefilter, line), is_without);
             }
-            assert_eq!(prefilter.rejects_line(without), is_kept);
+            assert_eq!(rejects(&mut prefilter, without), is_kept);
         }
         let mut rewriting = Prefilter::new(&tests(), &fields, false).unwrap();
-        assert!(!rewriting.rejects_line(without));
+        assert!(!rejects(&mut rewriting, without));
     }
 
     #[test]
