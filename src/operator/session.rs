@@ -90,11 +90,11 @@ impl Definition {
         let key_types: Vec<DataType> = others().map(|key| key.expr.data_type.clone()).collect();
         let (output, state) = schemas(&shape, &key_types, &session_fields)?;
         Ok(Definition {
+            shape,
             key_types,
             session_fields,
             output,
             state,
-            shape,
         })
     }
 

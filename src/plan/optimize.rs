@@ -233,6 +233,37 @@ struct Sides {
     right: Vec<Expr>,
 }
 
+impl Sides {
+    /// `InferFiltersFromConstraints`: rows that the join drops because a key, or a comparison among `parts`, is null.
+    fn infer(
+        &mut self,
+        equalities: &[(Expr, Expr, bool)],
+        parts: &[Expr],
+        (left_width, right_width): (usize, usize),
+        (drops_left, drops_right): (bool, bool),
+    ) {
+        let all = left_width + right_width;
+        let plain = || {
+            equalities
+                .iter()
+                .filter(|(_, _, is_null_safe)| !is_null_safe)
+        };
+        if drops_left {
+            let keys = plain().map(|(left, _, _)| left);
+            self.left.extend(not_null(keys, parts, (0, left_width)));
+        }
+        if drops_right {
+            let keys = plain().map(|(_, right, _)| right);
+            self.right.extend(not_null(keys, &[], (0, right_width)));
+            let inferred = not_null(std::iter::empty(), parts, (left_width, all));
+            let shifted = inferred
+                .iter()
+                .map(|condition| shifted(condition, left_width, right_width));
+            self.right.extend(shifted);
+        }
+    }
+}
+
 fn through_join(plan: &LogicalPlan, conditions: Vec<Expr>) -> Result<Arc<LogicalPlan>> {
     let PlanNode::Join {
         left,
@@ -273,22 +304,13 @@ fn through_join(plan: &LogicalPlan, conditions: Vec<Expr>) -> Result<Arc<Logical
         }
     }
     let (drops_left, drops_right) = drops_unmatched(*join_type);
+    sides.infer(
+        &equalities,
+        &parts,
+        (left_width, right_width),
+        (drops_left, drops_right),
+    );
     let mut rest = Vec::new();
-    if drops_left {
-        sides.left.extend(not_null(
-            equalities.iter().filter(|e| !e.2).map(|e| &e.0),
-            &parts,
-            (0, left_width),
-        ));
-    }
-    if drops_right {
-        let keys = equalities.iter().filter(|e| !e.2).map(|e| &e.1);
-        sides.right.extend(not_null(keys, &[], (0, right_width)));
-        let inferred = not_null(std::iter::empty(), &parts, (left_width, all));
-        sides
-            .right
-            .extend(inferred.iter().map(|c| shifted(c, left_width, right_width)));
-    }
     for part in parts {
         if drops_left && within(&part, 0, left_width) {
             sides.left.push(part);

@@ -47,15 +47,12 @@ impl Keys {
             sessions: Vec::new(),
         };
         *bytes += key.len();
-        let number = match free.pop() {
-            Some(number) => {
-                entries[number as usize] = entry;
-                number
-            }
-            None => {
-                entries.push(entry);
-                count(entries.len() - 1)
-            }
+        let number = if let Some(number) = free.pop() {
+            entries[number as usize] = entry;
+            number
+        } else {
+            entries.push(entry);
+            count(entries.len() - 1)
         };
         table.insert_unique(hash, number, |number| entries[*number as usize].hash);
         number

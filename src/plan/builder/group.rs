@@ -159,8 +159,9 @@ fn shifted(
         }
     }
     let column_of = |key: &Expr| {
-        let is_key = |own: &Option<&Expr>| own.is_some_and(|own| own.same_as(key));
-        let column = listed.iter().position(is_key)?;
+        let column = listed
+            .iter()
+            .position(|own| own.is_some_and(|own| own.same_as(key)))?;
         Some(Expr::column(column, key.data_type.clone(), true))
     };
     sets.map(|sets| GroupingSetKeys {
