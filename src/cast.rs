@@ -9,6 +9,7 @@ pub(crate) mod calendar;
 mod datetime;
 mod decimal;
 mod failure;
+pub(crate) mod json_string;
 mod nested;
 mod number;
 pub(crate) mod parse;

@@ -21,6 +21,15 @@ pub const CORRUPT_RECORD: &str = "_corrupt_record";
 /// How much of a record an error message shows, in bytes.
 const SHOWN_BYTES_MAX: usize = 300;
 
+/// What the value of a column must be, or else the row is dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ColumnTest {
+    /// Anything but null.
+    IsNotNull,
+    /// One of these strings, of a column of type STRING. Null is none of them.
+    IsOneOf(Vec<String>),
+}
+
 /// What happens to a record that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ParseMode {

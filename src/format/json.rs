@@ -15,7 +15,6 @@ mod scan;
 mod tests;
 mod text;
 
-pub(crate) use text::write_string;
 mod value;
 mod writer;
 mod writer_key;

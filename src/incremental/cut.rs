@@ -21,13 +21,13 @@ use super::{
 use crate::batch::BatchContext;
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
+use crate::format::ColumnTest;
 use crate::operator::StatefulOperator;
 use crate::operator::limit::AppendLimit;
 use crate::plan::over::WindowCall;
 use crate::plan::{Generator, JoinType, LogicalPlan, PlanNode, Relation};
 use crate::sink::OutputMode;
 use crate::source::SourceFactory;
-use crate::source::filter::ColumnTest;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use std::collections::BTreeSet;

@@ -5,7 +5,6 @@ mod same_plans;
 mod scripts;
 mod source_filters;
 mod source_names;
-
 mod subqueries;
 mod user_functions;
 

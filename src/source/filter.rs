@@ -4,16 +4,8 @@
 //! drop. So a source may ignore them all, or leave out a row as soon as it has seen one value that fails. Rows that are left out were
 //! read all the same: they are counted here, so that the progress of a query does not depend on who drops a row.
 
+use crate::format::ColumnTest;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// What the value of a column must be, or else the row is dropped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ColumnTest {
-    /// Anything but null.
-    IsNotNull,
-    /// One of these strings, of a column of type STRING. Null is none of them.
-    IsOneOf(Vec<String>),
-}
 
 /// The tests that all rows of a source must pass that the query will look at.
 #[derive(Debug, Default)]

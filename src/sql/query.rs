@@ -280,20 +280,6 @@ impl Parser<'_> {
         Ok(select)
     }
 
-    /// `(SELECT …)` as a value.
-    pub(super) fn subquery(&mut self) -> Result<Ast> {
-        let start = self.span();
-        self.expect_symbol("(")?;
-        let query = self.query()?;
-        self.expect_symbol(")")?;
-        let number = self
-            .subqueries
-            .len()
-            .saturating_sub(self.subqueries_outside);
-        self.subqueries.push(query);
-        Ok(Ast::new(AstKind::Subquery(number)).at(self.span_from(start)))
-    }
-
     fn select_clauses(&mut self) -> Result<Select> {
         let start = self.span();
         self.expect("SELECT")?;

@@ -303,6 +303,6 @@ fn write_offset(minutes: i64, out: &mut String) {
 
 fn write_text(text: &str, out: &mut String) {
     let mut bytes = Vec::with_capacity(text.len() + 2);
-    crate::format::json::write_string(text.as_bytes(), &mut bytes);
+    crate::cast::json_string::write_string(text.as_bytes(), &mut bytes);
     out.push_str(&String::from_utf8_lossy(&bytes));
 }

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["batch", "disk", "offset", "options", "types", "uuid_text"],
     &[
         "arrow_bridge",
-        "cast",
+        "cast variant",
         "clock",
         "kafka",
         "manifest",

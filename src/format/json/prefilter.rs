@@ -13,7 +13,7 @@
 //! text of malformed records is wanted, the decoder does not ask.
 
 use super::cursor::Cursor;
-use crate::source::filter::ColumnTest;
+use crate::format::ColumnTest;
 use arrow::datatypes::{DataType, Fields};
 use memchr::memmem::Finder;
 use std::ops::Range;

@@ -4,8 +4,8 @@
 //! `2024-01-31T23:59:59.123Z`, in the time zone of the options; those without zone have no letter at the end. Bytes are in
 //! base64, NaN and the infinities are in quotes.
 
-use super::text::write_string;
 use super::writer_key::write_key;
+use crate::cast::json_string::write_string;
 use crate::cast::text::{decimal_text, double_text, float_text};
 use crate::error::{Error, Result};
 use crate::format::only;

@@ -8,8 +8,9 @@
 
 use super::Cut;
 use crate::expr::{Expr, ExprKind};
+use crate::format::ColumnTest;
 use crate::plan::{LogicalPlan, PlanNode, Relation};
-use crate::source::filter::{ColumnTest, RowFilter};
+use crate::source::filter::RowFilter;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::DataType;
 use std::sync::Arc;

@@ -2,11 +2,11 @@
 //! the time it takes. What is expected of duplicate keys and of the order of conditions is Spark's answer.
 
 use super::*;
+use crate::format::ColumnTest;
 use crate::incremental::{IncrementalPlan, IncrementalSettings};
 use crate::query::StreamingQuery;
 use crate::sink::OutputMode;
 use crate::sink::memory::MemorySink;
-use crate::source::filter::ColumnTest;
 use crate::trigger::Trigger;
 use arrow::array::AsArray;
 use std::fs::File;

@@ -245,6 +245,20 @@ impl Parser<'_> {
         Ok(cast(input, data_type, is_try, self.span_from(start)))
     }
 
+    /// `(SELECT …)` as a value.
+    pub(super) fn subquery(&mut self) -> Result<Ast> {
+        let start = self.span();
+        self.expect_symbol("(")?;
+        let query = self.query()?;
+        self.expect_symbol(")")?;
+        let number = self
+            .subqueries
+            .len()
+            .saturating_sub(self.subqueries_outside);
+        self.subqueries.push(query);
+        Ok(Ast::new(AstKind::Subquery(number)).at(self.span_from(start)))
+    }
+
     /// `(a)`, `(a, b)`, `(a, b) -> c`, `(SELECT a)`.
     fn parentheses(&mut self) -> Result<Ast> {
         if self.is_subquery() {
