@@ -11,6 +11,13 @@
     clippy::print_stdout,
     reason = "the result of a benchmark is what it prints"
 )]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "the numbers of a benchmark are small"
+)]
 
 #[path = "support/process_time.rs"]
 mod process_time;
@@ -89,7 +96,7 @@ struct Run {
 impl Run {
     fn new(kept: i64) -> Result<Run> {
         let session = Session::new();
-        let schemas = [IMPRESSIONS, CLICKS].map(|ddl| parse_ddl_schema(ddl));
+        let schemas = [IMPRESSIONS, CLICKS].map(parse_ddl_schema);
         let [impressions, clicks] = schemas;
         let schemas = [Arc::new(impressions?), Arc::new(clicks?)];
         for (name, schema) in ["impressions", "clicks"].into_iter().zip(&schemas) {
@@ -253,10 +260,6 @@ fn arrow_bytes(rows: &RecordBatch) -> Result<f64> {
 }
 
 /// How much memory the process has.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a benchmark looks at its own process"
-)]
 fn resident_bytes() -> Result<u64> {
     let text = std::fs::read_to_string("/proc/self/statm")
         .map_err(|cause| Error::internal("no /proc").with_source(cause))?;

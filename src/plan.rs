@@ -357,9 +357,10 @@ impl LogicalPlan {
                 .chain(residual)
                 .collect(),
             PlanNode::Process(process) => process.keys.iter().map(|key| &key.expr).collect(),
-            PlanNode::Window { calls, .. } => {
-                calls.iter().flat_map(|call| call.expressions()).collect()
-            }
+            PlanNode::Window { calls, .. } => calls
+                .iter()
+                .flat_map(over::WindowCall::expressions)
+                .collect(),
             PlanNode::Sort { keys, .. } => keys.iter().map(|key| &key.expr).collect(),
         }
     }

@@ -202,6 +202,7 @@ impl Analyzer<'_> {
         Ok((WindowComputation::Aggregate(function), arguments, signature))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a frame depends on all of them")]
     fn row_frame(
         &mut self,
         call: &AstCall,

@@ -153,11 +153,11 @@ fn execute(case: &Case, options: &CaseOptions) -> Result<Actual> {
     actual(&plan, &sink, &run.watermarks)
 }
 
+/// A stream, and the batches that it will have.
+type Fed<'a> = (MemoryStream, &'a Vec<Vec<Value>>);
+
 /// The streams of a case by name, and with the batches that they will have.
-pub(super) fn put_sources<'a>(
-    case: &'a Case,
-    views: &mut Views,
-) -> Result<Vec<(MemoryStream, &'a Vec<Vec<Value>>)>> {
+pub(super) fn put_sources<'a>(case: &'a Case, views: &mut Views) -> Result<Vec<Fed<'a>>> {
     let mut streams = Vec::new();
     for (name, source) in &case.sources {
         let stream = MemoryStream::new(nullable_schema(&source.schema)?)

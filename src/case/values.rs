@@ -341,6 +341,7 @@ pub(super) fn from_batch(batch: &RecordBatch) -> Result<Vec<Vec<Value>>> {
         .collect()
 }
 
+#[expect(clippy::too_many_lines, reason = "a case for each type or node")]
 fn from_array(array: &ArrayRef, row: usize) -> Result<Value> {
     if array.is_null(row) {
         return Ok(Value::Null);

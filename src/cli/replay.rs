@@ -23,6 +23,10 @@ enum Into {
     File(PathBuf, File),
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "the steps of a command, in their order"
+)]
 pub(super) fn run(arguments: &ReplayArguments) -> Result<Ended> {
     let directory = &arguments.checkpoint;
     if !directory.join(METADATA_FILE).exists() {

@@ -142,7 +142,7 @@ impl<'a> Columns<'a> {
 }
 
 /// The bytes of an argument that may be left out; `None` for null.
-fn extra<'a>(column: Option<Bytes<'a>>, row: usize) -> Option<&'a [u8]> {
+fn extra(column: Option<Bytes<'_>>, row: usize) -> Option<&[u8]> {
     column.map_or(Some(&[][..]), |column| column.get(row))
 }
 

@@ -1,4 +1,4 @@
-//! Sketches of Apache DataSketches, in the formats that its other libraries read: HyperLogLog (`hll_*`), Theta (`theta_*`) and Tuple
+//! Sketches of Apache `DataSketches`, in the formats that its other libraries read: `HyperLogLog` (`hll_*`), Theta (`theta_*`) and Tuple
 //! (`tuple_*`).
 //!
 //! A sketch is a `BINARY` value: aggregates make it of values or unite sketches, functions read and combine it. What is kept as the state of

@@ -34,6 +34,7 @@ pub(crate) fn aggregates() -> Vec<Arc<dyn AggregateFunction>> {
     vec![Arc::new(schema::SchemaOfVariantAgg)]
 }
 
+#[expect(clippy::too_many_lines, reason = "a list, an entry each")]
 fn of_json() -> Vec<ScalarFunction> {
     vec![
         ScalarFunction {

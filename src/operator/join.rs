@@ -196,7 +196,9 @@ impl StatefulOperator for StreamJoin {
             .map(Partition::all)
             .collect::<Result<_>>()?;
         let mut changes = saved::Changes::default();
-        partitions.into_iter().for_each(|all| changes.extend(all));
+        for all in partitions {
+            changes.extend(all);
+        }
         Ok(StateDelta {
             tables: changes.tables(&self.definition, 0..self.next_number)?,
             evicted: Some(self.evicted),

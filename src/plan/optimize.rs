@@ -36,6 +36,7 @@ pub fn optimize(plan: &Arc<LogicalPlan>) -> Result<Arc<LogicalPlan>> {
 }
 
 /// `plan` with `conditions`, which are over its columns, applied as low as they can be.
+#[expect(clippy::too_many_lines, reason = "a case for each type or node")]
 fn push(plan: &Arc<LogicalPlan>, conditions: Vec<Expr>) -> Result<Arc<LogicalPlan>> {
     match &plan.node {
         PlanNode::Filter { input, predicate } => {

@@ -162,15 +162,11 @@ impl FileSink {
             ));
         }
         if was_owner {
-            let known = match self.factory.replaces {
-                true => Some(
-                    manifest
-                        .files(disk)?
-                        .into_iter()
-                        .map(|file| file.path)
-                        .collect(),
-                ),
-                false => None,
+            let known = if self.factory.replaces {
+                let files = manifest.files(disk)?.into_iter();
+                Some(files.map(|file| file.path).collect())
+            } else {
+                None
             };
             self.remove_left_over(self.folder(), &manifest, known.as_ref())?;
         }

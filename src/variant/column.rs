@@ -27,7 +27,7 @@ impl<'a> VariantColumn<'a> {
     }
 
     /// How many rows it has.
-    pub(crate) fn len(&self) -> usize {
+    pub(crate) fn len(self) -> usize {
         self.0.len()
     }
 
@@ -36,7 +36,7 @@ impl<'a> VariantColumn<'a> {
     /// # Errors
     ///
     /// `Data`: `MALFORMED_VARIANT`.
-    pub(crate) fn get(&self, row: usize) -> Result<Option<VariantRef<'a>>> {
+    pub(crate) fn get(self, row: usize) -> Result<Option<VariantRef<'a>>> {
         if self.0.is_null(row) {
             return Ok(None);
         }
@@ -48,7 +48,7 @@ impl<'a> VariantColumn<'a> {
     /// # Errors
     ///
     /// `Data`: `MALFORMED_VARIANT`.
-    pub(crate) fn node(&self, row: usize) -> Result<Option<Node>> {
+    pub(crate) fn node(self, row: usize) -> Result<Option<Node>> {
         self.get(row)?.map(|value| value.node()).transpose()
     }
 }

@@ -264,6 +264,11 @@ fn setting(name: &str) -> Option<u64> {
 }
 
 /// Tries a shape on its share of the cases.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "the seed is another one each time, and told"
+)]
 fn try_shape(name: &str) {
     let shape = SHAPES.iter().find(|shape| shape.name == name).unwrap();
     let total = setting("TIDEMILL_PROPERTY_CASES").unwrap_or(10_000);

@@ -132,9 +132,9 @@ fn day_time(micros: i64) -> String {
     let seconds = total / 1_000_000;
     let is_set = [
         seconds / 86_400 > 0,
-        seconds / 3_600 % 24 > 0,
-        seconds / 60 % 60 > 0,
-        seconds % 60 > 0 || total % 1_000_000 > 0,
+        !(seconds / 3_600).is_multiple_of(24),
+        !(seconds / 60).is_multiple_of(60),
+        !seconds.is_multiple_of(60) || !total.is_multiple_of(1_000_000),
     ];
     let first = is_set.iter().position(|is_set| *is_set).unwrap_or(3);
     let last = is_set.iter().rposition(|is_set| *is_set).unwrap_or(3);

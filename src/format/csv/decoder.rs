@@ -99,18 +99,17 @@ impl CsvDecoder {
     pub(crate) fn push_row(&mut self, text: &[u8]) -> Result<()> {
         let options = self.options.clone();
         let mut record = std::mem::take(&mut self.record);
-        let result = match Reader::new(text, &options).next(&mut record) {
-            Some(text) => self.push_record(&record, text),
-            None => {
-                for (_, column) in &mut self.columns {
-                    column.append(None, &options);
-                }
-                if let Some((_, corrupt)) = &mut self.corrupt {
-                    corrupt.append_null();
-                }
-                self.keeps.push(true);
-                Ok(())
+        let result = if let Some(text) = Reader::new(text, &options).next(&mut record) {
+            self.push_record(&record, text)
+        } else {
+            for (_, column) in &mut self.columns {
+                column.append(None, &options);
             }
+            if let Some((_, corrupt)) = &mut self.corrupt {
+                corrupt.append_null();
+            }
+            self.keeps.push(true);
+            Ok(())
         };
         self.record = record;
         result

@@ -1,4 +1,4 @@
-//! `approx_count_distinct`: HyperLogLog++ with Spark's hash, registers and bias correction, so that estimates equal Spark's to the digit.
+//! `approx_count_distinct`: `HyperLogLog++` with Spark's hash, registers and bias correction, so that estimates equal Spark's to the digit.
 //!
 //! A value's 64-bit hash picks one of `2^p` registers by its first `p` bits; the register keeps the most leading zeros (plus one)
 //! that the rest of a hash began with. Merging keeps the greater of each register, so that neither the order of rows nor that of
@@ -114,6 +114,7 @@ impl Cardinality {
     }
 
     /// The estimate.
+    #[expect(clippy::naive_bytecount, reason = "a few thousand bytes, once a group")]
     fn estimate(&self, registers: &[u8]) -> f64 {
         let count = count_as_double(registers.len());
         let zeros = registers.iter().filter(|register| **register == 0).count();
@@ -263,6 +264,8 @@ impl Fold for Cardinality {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow::array::AsArray as _;
+    use arrow::datatypes::Int64Type;
 
     /// What Spark answers for `approx_count_distinct(id, …)` over `range(0, rows)`.
     fn estimate(precision: u32, rows: i64) -> i64 {
@@ -272,8 +275,6 @@ mod tests {
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
         let groups = vec![0; usize::try_from(rows).unwrap()];
         accumulator.update(&[column], &groups, None).unwrap();
-        use arrow::array::AsArray;
-        use arrow::datatypes::Int64Type;
         accumulator
             .finish(&[0])
             .unwrap()

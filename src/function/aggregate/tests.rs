@@ -64,6 +64,7 @@ impl Case {
 }
 
 /// Every aggregate with the types of columns that differ in how they are kept.
+#[expect(clippy::too_many_lines, reason = "a list, an entry each")]
 fn cases() -> Vec<Case> {
     use DataType::{Boolean, Decimal128, Float32, Float64, Int8, Int16, Int32, Int64, Utf8};
     let point = DataType::Struct(Fields::from(vec![Field::new("x", Int64, true)]));

@@ -154,7 +154,7 @@ impl Fold for Vectors {
     }
 
     fn finish(&self, states: &[Option<&Folded>]) -> Result<ArrayRef> {
-        let seen = |state: &Option<&Folded>| state.filter(|folded| folded.count > 0).is_some();
+        let seen = |state: Option<&Folded>| state.is_some_and(|folded| folded.count > 0);
         let elements = states
             .iter()
             .copied()
@@ -163,7 +163,7 @@ impl Fold for Vectors {
         let lengths = states
             .iter()
             .map(|state| state.map_or(0, |folded| folded.elements.len()));
-        let nulls: NullBuffer = states.iter().map(seen).collect::<Vec<_>>().into();
+        let nulls: NullBuffer = states.iter().copied().map(seen).collect::<Vec<_>>().into();
         Ok(Arc::new(ListArray::try_new(
             crate::types::list_field(DataType::Float32),
             OffsetBuffer::from_lengths(lengths),

@@ -42,15 +42,12 @@ impl Size {
         if intervals.is_empty() || intervals.is_null(0) {
             return None;
         }
-        match intervals.data_type() {
-            DataType::Duration(_) => {
-                let micros = intervals.as_primitive_opt::<DurationMicrosecondType>()?;
-                Some(Size::Micros(micros.value(0)))
-            }
-            _ => {
-                let months = intervals.as_primitive_opt::<IntervalYearMonthType>()?;
-                Some(Size::Months(months.value(0)))
-            }
+        if let DataType::Duration(_) = intervals.data_type() {
+            let micros = intervals.as_primitive_opt::<DurationMicrosecondType>()?;
+            Some(Size::Micros(micros.value(0)))
+        } else {
+            let months = intervals.as_primitive_opt::<IntervalYearMonthType>()?;
+            Some(Size::Months(months.value(0)))
         }
     }
 

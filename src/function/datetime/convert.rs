@@ -28,6 +28,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
     functions
 }
 
+#[expect(clippy::too_many_lines, reason = "a list, an entry each")]
 fn from_text() -> Vec<ScalarFunction> {
     vec![
         function(

@@ -59,6 +59,7 @@ impl Cipher {
     }
 
     /// Appends the encrypted text, and for GCM the tag. The vector has the length its mode asks for.
+    #[expect(clippy::too_many_arguments, reason = "what a cipher takes")]
     pub(super) fn encrypt(
         &self,
         mode: Mode,

@@ -1,4 +1,4 @@
-//! HyperLogLog sketches: `hll_sketch_agg`, `hll_union_agg`, `hll_sketch_estimate`, `hll_union`. Registers have 8 bits, as Spark's.
+//! `HyperLogLog` sketches: `hll_sketch_agg`, `hll_union_agg`, `hll_sketch_estimate`, `hll_union`. Registers have 8 bits, as Spark's.
 //!
 //! A sketch that holds at most 8 values is written in the form that can be updated in place, as Spark writes it; a larger one in the compact
 //! form, which all libraries read as well.
@@ -69,7 +69,7 @@ pub(in crate::function) const DEFINITIONS: &[Definition] = &[
     },
 ];
 
-/// The functions of HyperLogLog sketches.
+/// The functions of `HyperLogLog` sketches.
 pub(super) fn functions() -> Vec<ScalarFunction> {
     vec![
         ScalarFunction {

@@ -72,6 +72,7 @@ pub(in crate::function) const DEFINITIONS: &[Definition] = &[
 ];
 
 /// The functions of Theta sketches.
+#[expect(clippy::too_many_lines, reason = "a list, an entry each")]
 pub(super) fn functions() -> Vec<ScalarFunction> {
     vec![
         ScalarFunction {

@@ -33,6 +33,7 @@ const EMPTY: [u8; 8] = [1, 3, 9, 1, 0, 0x0e, 0xcc, 0x93];
 type Sketch<T> = CompactTupleSketch<Summary<T>>;
 
 /// The functions of Tuple sketches.
+#[expect(clippy::too_many_lines, reason = "a list, an entry each")]
 pub(super) fn functions() -> Vec<ScalarFunction> {
     macro_rules! functions {
         ($number:ty, $kind:literal, $returns:expr, $array:ty) => {
@@ -132,6 +133,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
     functions
 }
 
+#[expect(clippy::too_many_arguments, reason = "the fields of a function")]
 fn function(
     name: &'static str,
     usage: &'static str,

@@ -23,6 +23,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
     functions
 }
 
+#[expect(clippy::too_many_lines, reason = "a list, an entry each")]
 fn codings() -> Vec<ScalarFunction> {
     vec![
         ScalarFunction {
@@ -147,6 +148,7 @@ fn to_binaries() -> Vec<ScalarFunction> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a list, an entry each")]
 fn validity() -> Vec<ScalarFunction> {
     vec![
         ScalarFunction {

@@ -146,7 +146,7 @@ impl fmt::Debug for AggregateUdf {
             .field("returns", &self.returns)
             .field("state", &self.state)
             .field("make", &Closure)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -257,12 +257,11 @@ impl UserAccumulator {
             .iter()
             .map(|group| {
                 let fresh;
-                let accumulator = match self.groups.get(*group as usize) {
-                    Some(Some(accumulator)) => accumulator,
-                    _ => {
-                        fresh = self.function.fresh()?;
-                        &fresh
-                    }
+                let accumulator = if let Some(Some(known)) = self.groups.get(*group as usize) {
+                    known
+                } else {
+                    fresh = self.function.fresh()?;
+                    &fresh
                 };
                 guarded(self.function.name, || read(accumulator.as_ref()))
             })

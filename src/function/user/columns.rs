@@ -92,13 +92,16 @@ impl Folded {
             .zip(&other)
             .map(|(own, other)| Ok(concat(&[own.as_ref(), other.as_ref()])?))
             .collect::<Result<Vec<_>>>()?;
-        self.state = Some(self.step(&self.steps.merge, &both, ("state", &self.types))?);
+        self.state = Some(Self::step(
+            &self.steps.merge,
+            &both,
+            ("state", &self.types),
+        )?);
         Ok(())
     }
 
     /// One step, with its result as arrays of these types.
     fn step(
-        &self,
         step: &Arc<Step>,
         columns: &[ArrayRef],
         (word, types): (&str, &[DataType]),
@@ -134,18 +137,18 @@ impl Folded {
             .iter()
             .map(arrow::array::new_empty_array)
             .collect();
-        self.step(&self.steps.partial, &none, ("arg", &self.types))
+        Self::step(&self.steps.partial, &none, ("arg", &self.types))
     }
 }
 
 impl GroupAccumulator for Folded {
     fn update(&mut self, arguments: &[ArrayRef]) -> Result<()> {
-        let state = self.step(&self.steps.partial, arguments, ("arg", &self.types))?;
+        let state = Self::step(&self.steps.partial, arguments, ("arg", &self.types))?;
         self.take_in(state)
     }
 
     fn merge(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let merged = self.step(&self.steps.merge, states, ("state", &self.types))?;
+        let merged = Self::step(&self.steps.merge, states, ("state", &self.types))?;
         self.take_in(merged)
     }
 
@@ -155,7 +158,7 @@ impl GroupAccumulator for Folded {
 
     fn finish(&self) -> Result<ArrayRef> {
         let returns = std::slice::from_ref(&self.returns);
-        let mut result = self.step(&self.steps.finish, &self.current()?, ("state", returns))?;
+        let mut result = Self::step(&self.steps.finish, &self.current()?, ("state", returns))?;
         result
             .pop()
             .ok_or_else(|| Error::internal("a step without its column"))
@@ -163,10 +166,7 @@ impl GroupAccumulator for Folded {
 
     fn memory_bytes(&self) -> usize {
         let arrays = self.state.iter().flatten();
-        size_of::<Folded>()
-            + arrays
-                .map(|array| array.get_array_memory_size())
-                .sum::<usize>()
+        size_of::<Folded>() + arrays.map(Array::get_array_memory_size).sum::<usize>()
     }
 }
 

@@ -138,6 +138,7 @@ fn values_are_cast_to_other_types_and_back() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a list, an entry each")]
 fn values_are_set_inserted_and_appended() {
     assert_answers(&[
         (

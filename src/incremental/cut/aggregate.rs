@@ -35,7 +35,7 @@ impl Cut<'_> {
         let name = operator_name.as_deref();
         let block = match session {
             Some(session) => self.session_block(plan, (keys, aggregates), session.key, name)?,
-            None => self.group_block(plan, (keys, aggregates), name)?,
+            None => self.group_block(plan, &(keys, aggregates), name)?,
         };
         let branch = self.block(&[(input, &used)], block)?;
         let all: Columns = (0..plan.schema.columns.len()).collect();
@@ -45,7 +45,7 @@ impl Cut<'_> {
     fn group_block(
         &mut self,
         plan: &LogicalPlan,
-        shape: (Vec<NamedExpr>, Vec<AggregateExpr>),
+        shape: &(Vec<NamedExpr>, Vec<AggregateExpr>),
         name: Option<&str>,
     ) -> Result<Block> {
         let event_time = plan

@@ -193,6 +193,10 @@ pub(crate) struct Definition {
 }
 
 impl Definition {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "the parts of a definition, each made once"
+    )]
     pub(crate) fn new(spec: StreamJoinSpec) -> Result<Definition> {
         check(&spec)?;
         let join_type = spec.join_type;
@@ -201,11 +205,8 @@ impl Definition {
             None => (0, column),
             Some(column) => (1, column),
         };
-        let residual_columns: BTreeSet<usize> = spec
-            .residual
-            .iter()
-            .flat_map(|residual| residual.columns())
-            .collect();
+        let residual_columns: BTreeSet<usize> =
+            spec.residual.iter().flat_map(Expr::columns).collect();
         let needed = |side: usize| -> BTreeSet<usize> {
             let all = spec.output.iter().chain(&residual_columns);
             let all = all.map(|column| by_side(*column));

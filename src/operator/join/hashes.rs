@@ -84,8 +84,8 @@ impl Deref for Hashes {
 mod tests {
     use super::*;
 
-    fn check(values: Vec<u32>, wanted: impl Iterator<Item = u32>) {
-        let hashes = Hashes::new(values.clone());
+    fn check(values: &[u32], wanted: impl Iterator<Item = u32>) {
+        let hashes = Hashes::new(values.to_vec());
         for hash in wanted {
             let start = values.partition_point(|other| *other < hash);
             let end = values.partition_point(|other| *other <= hash);

@@ -149,6 +149,10 @@ fn row_tables(definition: &Definition, side: usize, runs: &[Run]) -> Result<Vec<
 }
 
 /// A table, read.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and rows are the usual one"
+)]
 #[derive(Debug)]
 pub(super) enum Saved {
     /// The numbers of the rows that follow.

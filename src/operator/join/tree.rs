@@ -83,7 +83,7 @@ impl Tree {
     }
 
     /// Adds rows. Those that have ended already are left out.
-    pub(super) fn insert(&mut self, run: Run, layout: &Layout) -> Result<()> {
+    pub(super) fn insert(&mut self, run: &Run, layout: &Layout) -> Result<()> {
         if self.leaves.is_empty() {
             let leaf = Leaf::new(i64::MIN);
             self.bytes += leaf.memory_bytes();
@@ -91,7 +91,7 @@ impl Tree {
         }
         let mut by_leaf: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for row in 0..run.len() {
-            if !self.mortality.is_dead(&run, row) {
+            if !self.mortality.is_dead(run, row) {
                 by_leaf
                     .entry(self.leaf_of(run.position(row)))
                     .or_default()

@@ -170,9 +170,10 @@ fn reference(
             }
         }
         kept.sort();
-        let mut sessions: Vec<Vec<(Option<&str>, i64, i64, i64)>> = Vec::new();
+        type Kept<'a> = (Option<&'a str>, i64, i64, i64);
+        let mut sessions: Vec<Vec<Kept<'_>>> = Vec::new();
         for row in std::mem::take(&mut kept) {
-            let reaches = |session: &&mut Vec<(Option<&str>, i64, i64, i64)>| {
+            let reaches = |session: &&mut Vec<Kept<'_>>| {
                 session
                     .iter()
                     .any(|other| other.0 == row.0 && other.2 >= row.1)

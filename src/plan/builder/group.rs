@@ -142,7 +142,7 @@ pub(super) fn resolve(level: &Level, items: &[StarOr], select: &Select) -> Resul
         qualify,
         outputs: having_scope.outputs,
     };
-    group.finish(resolved, above, order_by)
+    group.finish(resolved, &above, order_by)
 }
 
 /// The keys of `grouping()`, as an analyzer sees them whose first columns are those of the list.
@@ -402,7 +402,7 @@ impl Group {
     }
 
     /// The list over the aggregation.
-    fn finish(self, items: Vec<Item>, over: Above, order_by: Vec<OrderKey>) -> Result<Resolved> {
+    fn finish(self, items: Vec<Item>, over: &Above, order_by: Vec<OrderKey>) -> Result<Resolved> {
         let outputs = over.outputs;
         let before = self.input.schema.columns.clone();
         let key_columns = self.key_columns.clone();

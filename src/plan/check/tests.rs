@@ -245,6 +245,10 @@ fn joins_of_two_streams_must_end() {
     assert!(refused(&unequal, Append).starts_with("Stream-stream join without equality"));
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is compared with what may be no bound"
+)]
 fn past_watermark(micros: i64) -> Option<TimeBound> {
     Some(TimeBound {
         past_watermark_us: Some(micros),

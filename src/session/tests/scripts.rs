@@ -316,6 +316,10 @@ fn run_pipeline(session: &Session, script: &str) -> Vec<ScriptOutput> {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the input is written by somebody else"
+)]
 fn tables_of_a_file_read_each_other_and_flows_share_a_table() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();

@@ -342,9 +342,8 @@ impl Join {
             let partners: Vec<&Event> =
                 self.b.iter().filter(|b| matches(self.kind, a, b)).collect();
             match (self.kind, partners.as_slice()) {
-                ("semi", [_, ..]) => lines.push(self.line(Some(a), None)),
                 ("semi", []) => {}
-                ("left" | "full", []) => lines.push(self.line(Some(a), None)),
+                ("semi", [_, ..]) | ("left" | "full", []) => lines.push(self.line(Some(a), None)),
                 (_, partners) => {
                     lines.extend(partners.iter().map(|b| self.line(Some(a), Some(b))));
                 }

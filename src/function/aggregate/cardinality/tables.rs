@@ -1,4 +1,4 @@
-//! The tables of HyperLogLog++ (Heule, Nunkesser, Hall: "HyperLogLog in Practice"), as Spark has them: below which estimate linear
+//! The tables of `HyperLogLog++` (Heule, Nunkesser, Hall: "`HyperLogLog` in Practice"), as Spark has them: below which estimate linear
 //! counting is better, and by how much raw estimates are too high, for each precision from 4.
 
 #![expect(clippy::unreadable_literal, reason = "numbers as they were published")]

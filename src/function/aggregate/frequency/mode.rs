@@ -126,9 +126,7 @@ impl Summary for Mode {
         } else {
             None
         };
-        let integers = integers
-            .as_ref()
-            .map(|array| array.as_primitive::<Int64Type>());
+        let integers = integers.as_ref().map(AsArray::as_primitive::<Int64Type>);
         let is_long = values.data_type() == &DataType::Int64;
         let tie_break = |place: usize| match integers {
             Some(integers) if place < integers.len() => slot(integers.value(place), is_long),

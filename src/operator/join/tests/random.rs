@@ -22,8 +22,9 @@ impl Random {
         (0..count)
             .map(|_| {
                 *value += 1;
-                let key = (self.below(15) > 0).then(|| KEYS[self.below(6) as usize]);
-                let time = around - 25 + self.below(40) as i64;
+                let key =
+                    (self.below(15) > 0).then(|| KEYS[usize::try_from(self.below(6)).unwrap()]);
+                let time = around - 25 + self.below(40).cast_signed();
                 (key, (self.below(40) > 0).then_some(time), *value)
             })
             .collect()
@@ -58,7 +59,7 @@ fn compare(join_type: JoinType, is_bounded: bool, seed: u64) {
         assert_eq!(given, expected, "seed {seed}, batch {batch}, {join_type:?}");
         deltas.push(join.take_delta().unwrap());
         late = eviction;
-        eviction = eviction.max(around - 20 + random.below(10) as i64);
+        eviction = eviction.max(around - 20 + random.below(10).cast_signed());
         match random.below(6) {
             0 => join = reopened(spec(), &deltas),
             1 => {
