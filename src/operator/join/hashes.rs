@@ -107,18 +107,18 @@ mod tests {
             let near = values
                 .iter()
                 .flat_map(|value| [*value, value.saturating_sub(1), value.saturating_add(1)]);
-            check(values.clone(), near.chain([0, u32::MAX]));
+            check(&values, near.chain([0, u32::MAX]));
         }
     }
 
     #[test]
     fn finds_hashes_that_are_not_spread() {
-        check(vec![5; 1_000], [0, 4, 5, 6, u32::MAX].into_iter());
+        check(&[5; 1_000], [0, 4, 5, 6, u32::MAX].into_iter());
         let low: Vec<u32> = (0..1_000).collect();
-        check(low, [0, 1, 999, 1_000, u32::MAX].into_iter());
+        check(&low, [0, 1, 999, 1_000, u32::MAX].into_iter());
         let high: Vec<u32> = (u32::MAX - 999..=u32::MAX).collect();
         check(
-            high,
+            &high,
             [0, u32::MAX - 1_000, u32::MAX - 999, u32::MAX].into_iter(),
         );
     }

@@ -225,7 +225,7 @@ impl Partition {
             (piece.run.pick(stay, self.definition.layout(side))?, nulls)
         };
         self.changes.added(side, run.clone());
-        self.store(side)?.insert(run, nulls.as_ref())
+        self.store(side)?.insert(&run, nulls.as_ref())
     }
 
     fn store(&mut self, side: usize) -> Result<&mut Store> {
@@ -262,7 +262,7 @@ impl Partition {
                 let store = self.store(*side)?;
                 pieces
                     .into_iter()
-                    .try_for_each(|piece| store.insert(piece.run, piece.nulls.as_ref()))
+                    .try_for_each(|piece| store.insert(&piece.run, piece.nulls.as_ref()))
             }
             Saved::Marks { side, marks } => {
                 let store = self.store(*side)?;

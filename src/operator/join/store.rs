@@ -71,10 +71,10 @@ impl Store {
     }
 
     /// Adds rows, of which those that are null in `nulls` have no time that ends them.
-    pub(super) fn insert(&mut self, run: Run, nulls: Option<&NullBuffer>) -> Result<()> {
+    pub(super) fn insert(&mut self, run: &Run, nulls: Option<&NullBuffer>) -> Result<()> {
         match nulls.filter(|nulls| nulls.null_count() > 0) {
-            None if run.times.is_some() => self.timed.insert(&run, &self.layout),
-            None => self.endless.insert(&run, &self.layout),
+            None if run.times.is_some() => self.timed.insert(run, &self.layout),
+            None => self.endless.insert(run, &self.layout),
             Some(nulls) => {
                 let (with, without): (Vec<usize>, Vec<usize>) =
                     (0..run.len()).partition(|row| nulls.is_valid(*row));

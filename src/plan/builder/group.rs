@@ -159,9 +159,8 @@ fn shifted(
         }
     }
     let column_of = |key: &Expr| {
-        let column = listed
-            .iter()
-            .position(|own| own.is_some_and(|own| own.same_as(key)))?;
+        let is_key = |own: Option<&Expr>| own.is_some_and(|own| own.same_as(key));
+        let column = listed.iter().copied().position(is_key)?;
         Some(Expr::column(column, key.data_type.clone(), true))
     };
     sets.map(|sets| GroupingSetKeys {
