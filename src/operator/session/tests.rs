@@ -6,6 +6,9 @@ use crate::operator::testing::{Row, Step, drive_all_ways, schema, slice, steps};
 use arrow::array::Int64Array;
 use proptest::prelude::*;
 
+/// A row: key, start, end, value.
+type Kept<'a> = (Option<&'a str>, i64, i64, i64);
+
 const SECOND: i64 = 1_000_000;
 
 /// The columns of a slice: `k`, `ts`, `v`.
@@ -170,7 +173,6 @@ fn reference(
             }
         }
         kept.sort();
-        type Kept<'a> = (Option<&'a str>, i64, i64, i64);
         let mut sessions: Vec<Vec<Kept<'_>>> = Vec::new();
         for row in std::mem::take(&mut kept) {
             let reaches = |session: &&mut Vec<Kept<'_>>| {
