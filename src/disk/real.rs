@@ -203,10 +203,18 @@ impl DiskFile for RealFile {
 
 #[derive(Debug)]
 struct RealLock {
-    /// The kernel holds the lock as long as this is open.
+    /// The kernel holds the lock as long as this is open, here or in a child.
     file: File,
     path: PathBuf,
     content: Vec<u8>,
+}
+
+impl Drop for RealLock {
+    fn drop(&mut self) {
+        // To close the file is not enough: a child process that another thread is just starting has it open too, until it runs its program. If
+        // this fails, the lock goes with the last of them.
+        drop(rustix::fs::flock(&self.file, FlockOperation::Unlock));
+    }
 }
 
 impl DiskLock for RealLock {
