@@ -38,7 +38,7 @@ use store::{Kind, Variable};
 /// A program with state for each key.
 ///
 /// ```
-/// use serde::Serialize;
+/// use serde::{Deserialize, Serialize};
 /// use tidemill::processor::{
 ///     Declarations, ExpiredTimer, KeyContext, StatefulProcessor, TimeMode, Ttl, ValueState,
 /// };
