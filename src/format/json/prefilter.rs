@@ -22,6 +22,9 @@ use std::ops::Range;
 const TRIAL_LINES: u32 = 1024;
 const TRIAL_REJECTED_MIN: u32 = TRIAL_LINES / 8;
 
+/// How far ahead strings are looked for.
+const STRETCH_BYTES: usize = 8 << 10;
+
 /// The tests of a record's fields.
 #[derive(Debug)]
 pub(super) struct Prefilter {
@@ -33,9 +36,14 @@ pub(super) struct Prefilter {
     trial: Trial,
 }
 
-/// Where something comes next in the text whose lines are gone through. What is rare is so looked for in long stretches.
+/// What is known of where something comes next in the text whose lines are gone through. What is rare is so looked for in stretches of
+/// many lines: long enough that beginning costs nothing, short enough to stay in the fastest cache until they are parsed.
 #[derive(Debug, Default)]
-struct Ahead(Option<usize>);
+struct Ahead {
+    /// Where the next one is; or, if none is found, the end of what has been searched.
+    at: usize,
+    is_found: bool,
+}
 
 impl Ahead {
     /// Whether it is in this line, which lies behind those that were asked for before. `find` finds the first in a text.
@@ -46,16 +54,18 @@ impl Ahead {
         line: &Range<usize>,
         find: impl Fn(&[u8]) -> Option<usize>,
     ) -> bool {
-        let next = match self.0 {
-            Some(next) if next >= line.start => next,
-            _ => {
-                let found = find(text.get(line.start..).unwrap_or_default());
-                let next = found.map_or(usize::MAX, |found| line.start + found);
-                self.0 = Some(next);
-                next
-            }
+        let is_known = if self.is_found {
+            self.at >= line.start
+        } else {
+            self.at >= line.end
         };
-        next < line.end
+        if !is_known {
+            let end = line.end.max(line.start + STRETCH_BYTES).min(text.len());
+            let found = find(text.get(line.start..end).unwrap_or_default());
+            self.at = found.map_or(end, |found| line.start + found);
+            self.is_found = found.is_some();
+        }
+        self.is_found && self.at < line.end
     }
 }
 
@@ -219,7 +229,7 @@ impl ValueTest {
 #[cfg(test)]
 mod tests {
     use super::super::{JsonDecoder, JsonOptions};
-    use super::{ColumnTest, Prefilter, TRIAL_LINES};
+    use super::{Ahead, ColumnTest, Finder, Prefilter, STRETCH_BYTES, TRIAL_LINES};
     use crate::format::ParseMode;
     use crate::types::parse_ddl_schema;
     use arrow::array::{Array, AsArray};
@@ -288,6 +298,32 @@ mod tests {
         assert_eq!((rows.num_rows(), left_out), (3, 3));
         let (rows, _) = read(permissive(), lines);
         assert_eq!(rows.num_rows(), 6);
+    }
+
+    #[test]
+    fn what_is_ahead_is_found_in_its_line_and_no_other() {
+        let mut text = Vec::new();
+        let mut lines = Vec::new();
+        for number in 0..3000_usize {
+            let start = text.len();
+            let word = if number % 700 == 699 { "view" } else { "none" };
+            text.extend_from_slice(
+                format!("{number} {word} {}", "x".repeat(number % 50)).as_bytes(),
+            );
+            lines.push((start..text.len(), word == "view"));
+            text.push(b'\n');
+        }
+        let finder = Finder::new("view");
+        let mut ahead = Ahead::default();
+        for (line, has_it) in &lines {
+            let is_in = ahead.is_in(&text, line, |text| finder.find(text));
+            assert_eq!(is_in, *has_it, "{line:?}");
+        }
+        // A line that is longer than a stretch.
+        let mut text = vec![b'x'; 2 * STRETCH_BYTES];
+        text.extend_from_slice(b"view");
+        let whole = 0..text.len();
+        assert!(Ahead::default().is_in(&text, &whole, |text| finder.find(text)));
     }
 
     #[test]
