@@ -123,6 +123,24 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// About how many bytes the encodings of so many rows take: exactly, but for nulls and nested values.
+    fn room(&self, rows: usize) -> usize {
+        let values = match self {
+            Reader::Null | Reader::List { .. } => 0,
+            Reader::Boolean(_) => rows,
+            Reader::Fixed { width, .. } => rows * width,
+            Reader::Bytes { offsets, .. } => {
+                let span = match (offsets.first(), offsets.last()) {
+                    (Some(first), Some(last)) => usize::try_from(last - first).unwrap_or(0),
+                    _ => 0,
+                };
+                span + rows * size_of::<u32>()
+            }
+            Reader::Struct { fields, .. } => fields.iter().map(|field| field.room(rows)).sum(),
+        };
+        rows + values
+    }
+
     /// Appends the encoding of `row`. Rows come from the array's own length, so slices cannot be out of bounds.
     #[expect(
         clippy::indexing_slicing,
@@ -273,7 +291,7 @@ impl EncodedKeys {
         let columns: Vec<ArrayRef> = columns.iter().map(normalize_floats).collect();
         let readers: Vec<Reader<'_>> = columns.iter().map(Reader::new).collect::<Result<_>>()?;
         let mut keys = EncodedKeys {
-            bytes: Vec::with_capacity(rows * 16),
+            bytes: Vec::with_capacity(readers.iter().map(|reader| reader.room(rows)).sum()),
             ends: Vec::with_capacity(rows),
         };
         for row in 0..rows {
@@ -458,6 +476,15 @@ mod tests {
             .collect();
         let rows: Vec<&[u8]> = keys.iter().collect();
         assert_eq!(decode(&rows, &types).unwrap(), columns);
+    }
+
+    #[test]
+    fn room_is_made_for_flat_keys_without_nulls_at_once() {
+        let text: ArrayRef = Arc::new(StringArray::from(vec!["a long key", "b", ""]));
+        let number: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+        let columns = [text.slice(1, 2), number.slice(0, 2)];
+        let keys = EncodedKeys::new(&columns, 2).unwrap();
+        assert_eq!(keys.bytes.len(), keys.bytes.capacity());
     }
 
     #[test]
