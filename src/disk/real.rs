@@ -213,7 +213,9 @@ impl Drop for RealLock {
     fn drop(&mut self) {
         // To close the file is not enough: a child process that another thread is just starting has it open too, until it runs its program. If
         // this fails, the lock goes with the last of them.
-        drop(rustix::fs::flock(&self.file, FlockOperation::Unlock));
+        if let Err(cause) = rustix::fs::flock(&self.file, FlockOperation::Unlock) {
+            tracing::debug!(path = %self.path.display(), %cause, "a lock was not let go of");
+        }
     }
 }
 
