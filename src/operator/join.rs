@@ -8,8 +8,8 @@
 //! 3. Rows whose time is over by the eviction watermark go, kept ones and new ones alike; those of a preserved side that have found no
 //!    partner come out with nulls. The new rows that stay are kept.
 //!
-//! What is kept ([`store`]): the columns that the condition, the keys and the output need, as record batches sorted by key hash
-//! ([`run`]) in leaves by time ([`tree`]). Where it matters whether a row has found a partner, it has a number of its own, by which later
+//! What is kept (`store`): the columns that the condition, the keys and the output need, as record batches sorted by key hash
+//! (`run`) in leaves by time (`tree`). Where it matters whether a row has found a partner, it has a number of its own, by which later
 //! deltas say that it has.
 
 mod define;

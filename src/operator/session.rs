@@ -2,9 +2,9 @@
 //!
 //! Every row is a session of its own, from its time to a gap later; sessions of a key that overlap or touch are one. In three
 //! steps, as every stateful operator:
-//! 1. the rows of each slice are sorted by key and time and folded into the sessions they make ([`partial`]);
+//! 1. the rows of each slice are sorted by key and time and folded into the sessions they make (`partial`);
 //! 2. each state partition takes its sessions of every slice, drops those that are late, and merges the rest with each other and
-//!    with those it keeps, in the order of their starts ([`merge`], [`store`]);
+//!    with those it keeps, in the order of their starts (`merge`, `store`);
 //! 3. in append mode the sessions whose end the watermark has reached come out and are forgotten; in complete mode all come out.
 //!
 //! As in Spark a row is late if its own session is, even where it would have reached one that is still open; in complete mode too.

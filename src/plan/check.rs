@@ -1,6 +1,6 @@
 //! What is allowed on a stream, in which output mode: Spark's `UnsupportedOperationChecker`, as a list of rules.
 //!
-//! [`rules`] is the list: what it does not name is allowed, and runs. Rules look at one node at a time, inputs before users, and every
+//! `rules` is the list: what it does not name is allowed, and runs. Rules look at one node at a time, inputs before users, and every
 //! rule sees every node before the next rule does: the first error is that of the first rule, as in Spark, where the output mode is looked at
 //! before the operators. Most look at the plan as it was written; some, as in Spark, at the optimized one.
 

@@ -13,7 +13,7 @@
 //! One thing differs: a condition on a computed column is taken below its projection only if that is cheap, or if a watermark lies below.
 //! Parsing a column of JSON twice helps nobody.
 //!
-//! Then `from_json` is told which fields are used ([`json_fields`]), as by Spark's `OptimizeCsvJsonExprs`.
+//! Then `from_json` is told which fields are used (`json_fields`), as by Spark's `OptimizeCsvJsonExprs`.
 
 mod json_fields;
 
