@@ -1,7 +1,8 @@
 //! A leaf of a [`super::tree::Tree`]: the rows whose positions lie in one range, as a few runs.
 //!
 //! New rows come as a run of their own. As soon as a run is not larger than twice what came after it, it is merged with that, so that a
-//! leaf of n rows has about log n runs and a row is copied about log n times. Rows that have ended but still lie between others ("dead"
+//! leaf of n rows has about log n runs and a row is copied about log n times. A leaf that is split becomes two of one run each: one of them will
+//! hardly get new rows, and is looked into until it ends. Rows that have ended but still lie between others ("dead"
 //! ones) are left out by every merge, and the leaf is written anew when they are more than half of it.
 
 #![expect(
@@ -136,12 +137,17 @@ impl Leaf {
         };
         let mut upper = Leaf::new(middle);
         let mut lower = Leaf::new(self.low);
-        for run in std::mem::take(&mut self.runs) {
+        // What is split off seldom gets new rows: it is to be one run, so that it takes one look to find a key in it.
+        let runs = std::mem::take(&mut self.runs);
+        let bytes: usize = runs.iter().map(Run::memory_bytes).sum();
+        let together = if bytes > RUN_BYTES { 1 } else { runs.len() };
+        for runs in runs.chunks(together.max(1)) {
+            let parts: Vec<&Run> = runs.iter().collect();
             for (leaf, is_upper) in [(&mut lower, false), (&mut upper, true)] {
                 let wanted = |run: &Run, row: usize| {
                     living(run, row) && (run.position(row) >= middle) == is_upper
                 };
-                let part = Run::merge(&[&run], layout, wanted)?;
+                let part = Run::merge(&parts, layout, wanted)?;
                 if part.len() > 0 {
                     leaf.push(part, layout, mortality)?;
                 }
