@@ -7,6 +7,7 @@ mod column;
 mod cursor;
 mod decoder;
 mod infer;
+mod lines;
 mod nested;
 mod path;
 mod prefilter;
@@ -14,7 +15,6 @@ mod scan;
 #[cfg(test)]
 mod tests;
 mod text;
-
 mod value;
 mod writer;
 mod writer_key;

@@ -9,6 +9,7 @@
 use super::JsonOptions;
 use super::column::{Bytes, Fit, Misfit, Work};
 use super::cursor::{Cursor, Syntax, SyntaxError};
+use super::lines::{Lines, Marks};
 use super::nested::StructColumn;
 use super::prefilter::Prefilter;
 use crate::error::{Error, Result};
@@ -38,6 +39,8 @@ pub struct JsonDecoder {
     bytes: usize,
     /// What records must meet, or else they are left out; and how many were.
     prefilter: Option<Prefilter>,
+    /// What marks lines if they are all read.
+    unmarked: Arc<Marks>,
     left_out: u64,
 }
 
@@ -80,6 +83,7 @@ impl JsonDecoder {
             work: Work::new(options),
             bytes: 0,
             prefilter: None,
+            unmarked: Arc::new(Marks::none()),
             left_out: 0,
         })
     }
@@ -138,19 +142,18 @@ impl JsonDecoder {
     ///
     /// As [`JsonDecoder::push`].
     pub fn push_lines(&mut self, text: &[u8]) -> Result<()> {
-        if let Some(prefilter) = &mut self.prefilter {
-            prefilter.begin_text();
-        }
-        let mut start = 0;
-        while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {
-            let length = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
-            let line = start..start + length;
-            start = line.end + 1;
-            let prefilter = self.prefilter.as_mut();
-            if prefilter.is_some_and(|prefilter| prefilter.rejects_line(text, &line)) {
+        let marks = self.prefilter.as_ref().and_then(Prefilter::marks);
+        let (marks, is_filtered) = match marks {
+            Some(marks) => (Arc::clone(marks), true),
+            None => (Arc::clone(&self.unmarked), false),
+        };
+        for line in Lines::new(text, &marks) {
+            let line_text = text.get(line.range).unwrap_or_default();
+            // Space may be all there is, and an array is several records. A malformed record becomes a row of nulls, which is dropped too.
+            if is_filtered && !line.is_marked && line_text.first() == Some(&b'{') {
                 self.left_out += 1;
             } else {
-                self.push_document(text.get(line).unwrap_or_default())?;
+                self.push_document(line_text)?;
             }
         }
         Ok(())

@@ -1,10 +1,10 @@
 //! Telling from the text that the query drops a row, before the row is read into columns.
 //!
 //! Two things are told, and all else passes; the filter of the query decides:
-//! 1. Of a line, before it is parsed ([`Prefilter::rejects_line`]): that it is one record in which a string that is asked for does not
+//! 1. Of a line, before it is parsed ([`Prefilter::marks`]): that it is one record in which a string that is asked for does not
 //!    occur. The text of a string column stands in the record byte for byte, unless there is a backslash; so a line without backslashes
-//!    and without the bytes of any of the values that are wanted cannot pass, whatever else is in it. Searching costs a tenth of parsing.
-//!    Where most lines contain the bytes anyway, the search is given up.
+//!    and without the bytes of any of the values that are wanted cannot pass, whatever else is in it. That is told where lines are cut
+//!    ([`super::lines`]), at no cost to speak of.
 //! 2. Of a value, before it is read ([`Prefilter::rejects`]): that it is `null`, or a string without escapes that is none of those
 //!    wanted. As in Spark's JSON source the first value of a key counts, if a record has several, and what follows a value that fails
 //!    is not looked at.
@@ -13,95 +13,17 @@
 //! text of malformed records is wanted, the decoder does not ask.
 
 use super::cursor::Cursor;
+use super::lines::Marks;
 use crate::format::ColumnTest;
 use arrow::datatypes::{DataType, Fields};
-use memchr::memmem::Finder;
-use std::ops::Range;
-
-/// How many lines are searched before it is judged whether that pays, and of how many of them must be rejected.
-const TRIAL_LINES: u32 = 1024;
-const TRIAL_REJECTED_MIN: u32 = TRIAL_LINES / 8;
-
-/// How far ahead strings are looked for.
-const STRETCH_BYTES: usize = 8 << 10;
+use std::sync::Arc;
 
 /// The tests of a record's fields.
 #[derive(Debug)]
 pub(super) struct Prefilter {
     by_field: Vec<Option<ValueTest>>,
-    /// For each test with strings: the strings, of which a line must contain one. Empty once the search has turned out not to pay.
-    searches: Vec<Vec<Search>>,
-    /// The next backslash.
-    backslash: Ahead,
-    trial: Trial,
-}
-
-/// What is known of where something comes next in the text whose lines are gone through. What is rare is so looked for in stretches of
-/// many lines: long enough that beginning costs nothing, short enough to stay in the fastest cache until they are parsed.
-#[derive(Debug, Default)]
-struct Ahead {
-    /// Where the next one is; or, if none is found, the end of what has been searched.
-    at: usize,
-    is_found: bool,
-}
-
-impl Ahead {
-    /// Whether it is in this line, which lies behind those that were asked for before. `find` finds the first in a text.
-    #[inline]
-    fn is_in(
-        &mut self,
-        text: &[u8],
-        line: &Range<usize>,
-        find: impl Fn(&[u8]) -> Option<usize>,
-    ) -> bool {
-        let is_known = if self.is_found {
-            self.at >= line.start
-        } else {
-            self.at >= line.end
-        };
-        if !is_known {
-            let end = line.end.max(line.start + STRETCH_BYTES).min(text.len());
-            let found = find(text.get(line.start..end).unwrap_or_default());
-            self.at = found.map_or(end, |found| line.start + found);
-            self.is_found = found.is_some();
-        }
-        self.is_found && self.at < line.end
-    }
-}
-
-/// A string that is looked for. It has no line ends, so that what is found does not go beyond its line.
-#[derive(Debug)]
-struct Search {
-    finder: Finder<'static>,
-    ahead: Ahead,
-}
-
-impl Search {
-    #[inline]
-    fn is_in(&mut self, text: &[u8], line: &Range<usize>) -> bool {
-        self.ahead.is_in(text, line, |text| self.finder.find(text))
-    }
-}
-
-/// How the search of lines goes.
-#[derive(Debug, Default)]
-struct Trial {
-    lines: u32,
-    rejected: u32,
-}
-
-impl Trial {
-    /// Notes a line. Gives whether to go on.
-    fn note(&mut self, is_rejected: bool) -> bool {
-        self.lines += 1;
-        self.rejected += u32::from(is_rejected);
-        if self.lines < TRIAL_LINES {
-            return true;
-        }
-        let pays = self.rejected >= TRIAL_REJECTED_MIN;
-        *self = Trial::default();
-        pays
-    }
+    /// What marks the lines that may pass; `None` if that cannot be told from the text.
+    marks: Option<Arc<Marks>>,
 }
 
 /// The test of one field's value.
@@ -132,42 +54,18 @@ impl Prefilter {
                 *entry = Some(test);
             }
         }
-        let searches = by_field.iter().flatten();
-        let searches: Vec<_> = searches.filter_map(ValueTest::searches).collect();
         let has_any = by_field.iter().any(Option::is_some);
-        has_any.then(|| Prefilter {
-            by_field,
-            searches: if keeps_text { searches } else { Vec::new() },
-            backslash: Ahead::default(),
-            trial: Trial::default(),
-        })
+        // One test is enough, as each must be met; the one with the fewest strings passes the fewest lines.
+        let mut tests: Vec<&ValueTest> = by_field.iter().flatten().collect();
+        tests.retain(|test| keeps_text && !test.wanted.is_empty());
+        tests.sort_by_key(|test| test.wanted.len());
+        let marks = tests.into_iter().find_map(ValueTest::marks).map(Arc::new);
+        has_any.then_some(Prefilter { by_field, marks })
     }
 
-    /// The lines of another text come next.
-    pub(super) fn begin_text(&mut self) {
-        self.backslash = Ahead::default();
-        for search in self.searches.iter_mut().flatten() {
-            search.ahead = Ahead::default();
-        }
-    }
-
-    /// Whether this line of the text is one record whose row is dropped. A malformed one is: it becomes a row of nulls.
-    #[inline]
-    pub(super) fn rejects_line(&mut self, text: &[u8], line: &Range<usize>) -> bool {
-        // Space may be all there is, and an array is several records.
-        if self.searches.is_empty() || text.get(line.start) != Some(&b'{') {
-            return false;
-        }
-        let lacks_all = |searches: &mut Vec<Search>| {
-            !searches.iter_mut().any(|search| search.is_in(text, line))
-        };
-        let find_backslash = |text: &[u8]| memchr::memchr(b'\\', text);
-        let is_rejected = self.searches.iter_mut().any(lacks_all)
-            && !self.backslash.is_in(text, line, find_backslash);
-        if !self.trial.note(is_rejected) {
-            self.searches.clear();
-        }
-        is_rejected
+    /// What marks the lines that may pass: a line without such a mark that is one record is one whose row is dropped.
+    pub(super) fn marks(&self) -> Option<&Arc<Marks>> {
+        self.marks.as_ref()
     }
 
     /// Whether the value under the cursor, which is that of this field, is one whose row is dropped.
@@ -199,17 +97,11 @@ impl ValueTest {
         Some(ValueTest { wanted })
     }
 
-    /// The strings that are wanted, without their quotes; `None` if any will do.
-    fn searches(&self) -> Option<Vec<Search>> {
-        let unquoted = |text: &[u8]| {
-            let text = text.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-            let finder = Finder::new(text).into_owned();
-            let ahead = Ahead::default();
-            Some(Search { finder, ahead })
-        };
-        let texts = self.wanted.iter();
-        let searches: Vec<_> = texts.filter_map(|text| unquoted(text)).collect();
-        (!searches.is_empty()).then_some(searches)
+    /// What marks the lines that contain one of the strings that are wanted, or may do so with escapes.
+    fn marks(&self) -> Option<Marks> {
+        let unquoted = |text: &Box<[u8]>| text.get(1..text.len() - 1).map(<[u8]>::to_vec);
+        let texts: Option<Vec<Vec<u8>>> = self.wanted.iter().map(unquoted).collect();
+        Marks::of_strings(texts?.iter().map(Vec::as_slice))
     }
 
     #[inline]
@@ -228,8 +120,9 @@ impl ValueTest {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lines::Lines;
     use super::super::{JsonDecoder, JsonOptions};
-    use super::{Ahead, ColumnTest, Finder, Prefilter, STRETCH_BYTES, TRIAL_LINES};
+    use super::{ColumnTest, Prefilter};
     use crate::format::ParseMode;
     use crate::types::parse_ddl_schema;
     use arrow::array::{Array, AsArray};
@@ -301,51 +194,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ahead_is_found_in_its_line_and_no_other() {
-        let mut text = Vec::new();
-        let mut lines = Vec::new();
-        for number in 0..3000_usize {
-            let start = text.len();
-            let word = if number % 700 == 699 { "view" } else { "none" };
-            text.extend_from_slice(
-                format!("{number} {word} {}", "x".repeat(number % 50)).as_bytes(),
-            );
-            lines.push((start..text.len(), word == "view"));
-            text.push(b'\n');
-        }
-        let finder = Finder::new("view");
-        let mut ahead = Ahead::default();
-        for (line, has_it) in &lines {
-            let is_in = ahead.is_in(&text, line, |text| finder.find(text));
-            assert_eq!(is_in, *has_it, "{line:?}");
-        }
-        // A line that is longer than a stretch.
-        let mut text = vec![b'x'; 2 * STRETCH_BYTES];
-        text.extend_from_slice(b"view");
-        let whole = 0..text.len();
-        assert!(Ahead::default().is_in(&text, &whole, |text| finder.find(text)));
-    }
-
-    #[test]
-    fn a_search_that_does_not_pay_is_given_up() {
-        let rejects = |prefilter: &mut Prefilter, line: &[u8]| {
-            prefilter.begin_text();
-            prefilter.rejects_line(line, &(0..line.len()))
-        };
+    fn the_test_with_the_fewest_strings_marks_lines_if_strings_keep_their_text() {
         let fields = parse_ddl_schema(SCHEMA).unwrap().fields().clone();
-        let with = b"{\"a\":\"view\",\"c\":\"click\"}".as_slice();
-        let without = b"{\"c\":\"click\"}".as_slice();
-        for (every, is_kept) in [(8, true), (9, false)] {
-            let mut prefilter = Prefilter::new(&tests(), &fields, true).unwrap();
-            for line in 0..TRIAL_LINES {
-                let is_without = line % every == 0;
-                let line = if is_without { without } else { with };
-                assert_eq!(rejects(&mut prefilter, line), is_without);
-            }
-            assert_eq!(rejects(&mut prefilter, without), is_kept);
-        }
-        let mut rewriting = Prefilter::new(&tests(), &fields, false).unwrap();
-        assert!(!rejects(&mut rewriting, without));
+        let one = (0, ColumnTest::IsOneOf(vec!["click".to_owned()]));
+        let tests: Vec<_> = tests().into_iter().chain([one]).collect();
+        let prefilter = Prefilter::new(&tests, &fields, true).unwrap();
+        let is_marked = |text: &[u8]| {
+            let marks = prefilter.marks().unwrap();
+            Lines::new(text, marks).any(|line| line.is_marked)
+        };
+        assert!(is_marked(b"{\"a\":\"click\"}"));
+        assert!(!is_marked(b"{\"c\":\"view\"}"));
+        let rewriting = Prefilter::new(&tests, &fields, false).unwrap();
+        assert!(rewriting.marks().is_none());
     }
 
     #[test]
