@@ -15,6 +15,7 @@
 mod define;
 mod hashes;
 mod leaf;
+mod leaf_map;
 mod marks;
 mod partition;
 mod piece;

@@ -27,6 +27,8 @@ pub(super) const RUN_BYTES: usize = 256 * 1_024 * 1_024;
 pub(super) struct Leaf {
     /// Where its range begins. It ends where that of the next leaf begins.
     pub(super) low: i64,
+    /// Which bit of the leaf map is its.
+    pub(super) slot: u8,
     /// The least and the greatest position of its living rows.
     pub(super) span: (i64, i64),
     pub(super) runs: Vec<Run>,
@@ -56,6 +58,7 @@ impl Leaf {
     pub(super) fn new(low: i64) -> Leaf {
         Leaf {
             low,
+            slot: 0,
             span: (i64::MAX, i64::MIN),
             runs: Vec::new(),
             living: 0,
@@ -137,6 +140,7 @@ impl Leaf {
         };
         let mut upper = Leaf::new(middle);
         let mut lower = Leaf::new(self.low);
+        lower.slot = self.slot;
         // What is split off seldom gets new rows: it is to be one run, so that it takes one look to find a key in it.
         let runs = std::mem::take(&mut self.runs);
         let bytes: usize = runs.iter().map(Run::memory_bytes).sum();

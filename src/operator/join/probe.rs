@@ -8,6 +8,7 @@
 )]
 
 use super::define::{Definition, PairColumn};
+use super::leaf_map;
 use super::piece::Piece;
 use super::run::Run;
 use super::store::{Kind, Place, Store};
@@ -43,6 +44,30 @@ struct Target<'a> {
     is_timed: bool,
     /// Rows that end at or before this are over.
     passed: i64,
+}
+
+/// Which rows of a piece to look for in a run.
+#[derive(Debug, Clone)]
+struct Sought<'a> {
+    rows: Range<usize>,
+    /// Between which times the run's rows lie.
+    span: Option<(i64, i64)>,
+    /// Which leaves each row of the piece can have partners in, one bit each; empty, if that is not known.
+    slots: &'a [u64],
+    /// The bit of the run's leaf.
+    bit: u64,
+}
+
+impl Sought<'static> {
+    /// These rows, whatever is known of the run.
+    fn all(rows: Range<usize>) -> Sought<'static> {
+        Sought {
+            rows,
+            span: None,
+            slots: &[],
+            bit: 0,
+        }
+    }
 }
 
 /// What probing is about.
@@ -97,7 +122,7 @@ impl<'a> Probing<'a> {
                 is_timed: other.run.times.is_some() && other.nulls.is_none(),
                 passed: i64::MIN,
             };
-            prober.search(target, 0..piece.run.len(), None)?;
+            prober.search(target, &Sought::all(0..piece.run.len()))?;
         }
         prober.flush()?;
         Ok(prober.pairs)
@@ -118,11 +143,26 @@ impl<'a> Prober<'a> {
                 }),
         };
         let first = tree.leaf_of(least);
-        for (leaf, rows) in tree.leaves.iter().enumerate().skip(first) {
-            if leaf > first && rows.low > most {
-                break;
-            }
+        let near = tree.leaves.get(first..).unwrap_or_default();
+        let beyond = near.iter().skip(1).position(|leaf| leaf.low > most);
+        let near = near.get(..beyond.map_or(near.len(), |at| at + 1));
+        let near = near.unwrap_or_default();
+        // The map is one more place in memory: it must save more.
+        let hashes = if near.len() > 2 {
+            &*self.piece.run.hashes
+        } else {
+            &[]
+        };
+        let slots: Vec<u64> = hashes.iter().map(|hash| tree.slots(*hash)).collect();
+        for (leaf, rows) in near.iter().enumerate() {
+            let sought = Sought {
+                rows: 0..self.piece.run.len(),
+                span: Some(rows.span),
+                slots: &slots,
+                bit: leaf_map::bit(rows.slot),
+            };
             for (run, target) in rows.runs.iter().enumerate() {
+                let leaf = first + leaf;
                 let at = Address { leaf, run, row: 0 };
                 let target = Target {
                     run: target,
@@ -130,7 +170,7 @@ impl<'a> Prober<'a> {
                     is_timed: true,
                     passed: tree.passed(),
                 };
-                self.search(target, 0..self.piece.run.len(), Some(rows.span))?;
+                self.search(target, &sought)?;
             }
         }
         Ok(())
@@ -153,28 +193,27 @@ impl<'a> Prober<'a> {
                     is_timed: false,
                     passed: i64::MIN,
                 };
-                self.search(target, start..start + length, None)?;
+                self.search(target, &Sought::all(start..start + length))?;
             }
             start += length;
         }
         Ok(())
     }
 
-    /// Notes the candidates for these rows in one run; `span`: between which times its rows lie.
-    fn search(
-        &mut self,
-        target: Target<'a>,
-        rows: Range<usize>,
-        span: Option<(i64, i64)>,
-    ) -> Result<()> {
+    /// Notes the candidates for these rows in one run.
+    fn search(&mut self, target: Target<'a>, sought: &Sought<'_>) -> Result<()> {
         let piece = self.piece;
         let number = self.targets.len();
         self.targets.push(target);
         let skips_matched =
             self.about.definition.join_type == JoinType::LeftSemi && self.about.side == 1;
-        for row in rows {
+        for row in sought.rows.clone() {
+            let slots = sought.slots.get(row);
+            if slots.is_some_and(|slots| slots & sought.bit == 0) {
+                continue;
+            }
             let range = piece.ranges.as_ref().map(|ranges| ranges[row]);
-            if let (Some((low, high)), Some((least, most))) = (range, span)
+            if let (Some((low, high)), Some((least, most))) = (range, sought.span)
                 && (high < least || low > most)
             {
                 continue;

@@ -2,7 +2,7 @@
 //! ends it, the hash of its key.
 //!
 //! Leaves are split when they are full, so that their ranges fit the rows, whatever the time scale: eviction drops whole leaves and looks
-//! into one; who looks for a key visits the leaves where it can be.
+//! into one; who looks for a key visits the leaves where it can be, by its time and by a map of hashes ([`super::leaf_map`]).
 
 #![expect(
     clippy::indexing_slicing,
@@ -11,6 +11,7 @@
 
 use super::define::Layout;
 use super::leaf::{Leaf, Mortality};
+use super::leaf_map::{LeafMap, SLOTS};
 use super::marks::MATCHED;
 use super::run::Run;
 use crate::error::Result;
@@ -40,6 +41,8 @@ pub(super) struct Address {
 #[derive(Debug)]
 pub(super) struct Tree {
     pub(super) leaves: Vec<Leaf>,
+    /// Where to look for a hash, if leaves are divided by time.
+    map: LeafMap,
     /// Whether positions are times.
     is_timed: bool,
     mortality: Mortality,
@@ -52,6 +55,7 @@ impl Tree {
     pub(super) fn new(is_timed: bool, once: bool) -> Tree {
         Tree {
             leaves: Vec::new(),
+            map: LeafMap::default(),
             is_timed,
             mortality: Mortality {
                 passed: i64::MIN,
@@ -68,7 +72,12 @@ impl Tree {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.map.memory_bytes()
+    }
+
+    /// The slots of the leaves that may hold a hash, one bit each.
+    pub(super) fn slots(&self, hash: u32) -> u64 {
+        self.map.slots(hash)
     }
 
     /// Up to where rows have ended.
@@ -108,11 +117,44 @@ impl Tree {
             };
             self.rows += part.len();
             let before = self.leaves[leaf].memory_bytes();
+            self.map.add(self.leaves[leaf].slot, &part.hashes);
             self.leaves[leaf].push(part, layout, self.mortality)?;
             self.split(leaf, layout)?;
             self.bytes = self.bytes.saturating_sub(before);
         }
+        if self.is_timed && self.map.is_misfit(self.rows) {
+            self.map = LeafMap::for_rows(self.rows);
+            for leaf in &self.leaves {
+                note(&mut self.map, leaf);
+            }
+        }
         Ok(())
+    }
+
+    /// Splits a leaf in two. Gives whether there are two now.
+    fn divide(&mut self, at: usize, layout: &Layout) -> Result<bool> {
+        let Some(mut upper) = self.leaves[at].split(layout, self.mortality)? else {
+            return Ok(false);
+        };
+        upper.slot = self.free_slot();
+        note(&mut self.map, &upper);
+        self.leaves.insert(at + 1, upper);
+        self.note_anew(self.leaves[at].slot);
+        Ok(true)
+    }
+
+    /// The slot that the fewest leaves have.
+    fn free_slot(&self) -> u8 {
+        let users = |slot: &u8| self.leaves.iter().filter(|leaf| leaf.slot == *slot).count();
+        (0..SLOTS).min_by_key(users).unwrap_or_default()
+    }
+
+    /// Forgets what the leaves with this slot held, but for what they hold.
+    fn note_anew(&mut self, slot: u8) {
+        self.map.clear(slot);
+        for leaf in self.leaves.iter().filter(|leaf| leaf.slot == slot) {
+            note(&mut self.map, leaf);
+        }
     }
 
     /// Splits this leaf until none of its parts is too large, and counts the bytes of the parts.
@@ -125,13 +167,7 @@ impl Tree {
         let mut at = leaf;
         let mut end = leaf + 1;
         while at < end {
-            let upper = if self.leaves[at].rows() > capacity {
-                self.leaves[at].split(layout, self.mortality)?
-            } else {
-                None
-            };
-            if let Some(upper) = upper {
-                self.leaves.insert(at + 1, upper);
+            if self.leaves[at].rows() > capacity && self.divide(at, layout)? {
                 end += 1;
             } else {
                 self.bytes += self.leaves[at].memory_bytes();
@@ -171,7 +207,8 @@ impl Tree {
                 break;
             }
         }
-        self.leaves.drain(..over);
+        let slots: Vec<u8> = self.leaves.drain(..over).map(|leaf| leaf.slot).collect();
+        slots.into_iter().for_each(|slot| self.note_anew(slot));
         if let Some(first) = self.leaves.first_mut() {
             first.low = i64::MIN;
         }
@@ -182,19 +219,18 @@ impl Tree {
     /// Splits the leaf that `until` lies in.
     fn part(&mut self, until: i64, layout: &Layout) -> Result<()> {
         let mut at = self.leaf_of(until);
-        while let Some(leaf) = self.leaves.get_mut(at) {
+        while let Some(leaf) = self.leaves.get(at) {
             if leaf.span.0 > until || leaf.span.1 <= until || leaf.rows() <= PASSING_ROWS {
                 break;
             }
             let before = leaf.memory_bytes();
-            let Some(upper) = leaf.split(layout, self.mortality)? else {
+            if !self.divide(at, layout)? {
                 break;
-            };
-            let after = leaf.memory_bytes() + upper.memory_bytes();
+            }
+            let (lower, upper) = (&self.leaves[at], &self.leaves[at + 1]);
+            let after = lower.memory_bytes() + upper.memory_bytes();
             self.bytes = (self.bytes + after).saturating_sub(before);
-            let is_past = upper.low <= until;
-            self.leaves.insert(at + 1, upper);
-            if is_past {
+            if upper.low <= until {
                 at += 1;
             }
         }
@@ -259,5 +295,12 @@ impl Tree {
     /// Forgets all rows.
     pub(super) fn clear(&mut self) {
         *self = Tree::new(self.is_timed, self.mortality.once);
+    }
+}
+
+/// Notes what a leaf holds.
+fn note(map: &mut LeafMap, leaf: &Leaf) {
+    for run in &leaf.runs {
+        map.add(leaf.slot, &run.hashes);
     }
 }

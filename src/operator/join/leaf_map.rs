@@ -1,0 +1,122 @@
+//! Which leaves of a tree may hold a hash: a word for every few hashes, and in it one bit for each leaf.
+//!
+//! Who looks for a key whose partners may be anywhere in time would have to look into every leaf, each in another place of memory. One look
+//! into the map says which two to five of some fifty leaves can have the hash. A bit may be set without need, never be missing.
+
+/// How many leaves can be told apart. If there are more, some have a bit in common.
+pub(super) const SLOTS: u8 = 64;
+
+/// Fewer rows need no map. Small in tests, so that they get there.
+const ROWS_MIN: usize = if cfg!(test) { 100 } else { 65_536 };
+
+/// A map is made for as many rows to a word, in halves: three and one fifth bytes a row.
+const HALF_ROWS_PER_WORD: usize = 5;
+
+/// A map that has come to more rows to a word than this is made anew: too many leaves would be looked into.
+const ROWS_PER_WORD_MAX: usize = 5;
+
+/// Leaves by hash.
+#[derive(Debug, Default)]
+pub(super) struct LeafMap {
+    /// The leaves by the first bits of a hash. Empty, if there is no map.
+    words: Vec<u64>,
+    /// How many bits are not among the first.
+    shift: u32,
+}
+
+impl LeafMap {
+    /// A map without leaves, of the size that fits so many rows.
+    pub(super) fn for_rows(rows: usize) -> LeafMap {
+        if rows < ROWS_MIN {
+            return LeafMap::default();
+        }
+        let words = (rows * 2 / HALF_ROWS_PER_WORD).next_power_of_two();
+        LeafMap {
+            words: vec![0; words],
+            shift: u32::BITS - words.ilog2(),
+        }
+    }
+
+    /// Whether another size would fit so many rows better.
+    pub(super) fn is_misfit(&self, rows: usize) -> bool {
+        let words = self.words.len();
+        if words == 0 {
+            rows >= ROWS_MIN
+        } else {
+            rows > words * ROWS_PER_WORD_MAX || rows * 4 < words
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// Notes that the leaf with this slot holds these hashes.
+    pub(super) fn add(&mut self, slot: u8, hashes: &[u32]) {
+        if self.is_empty() {
+            return;
+        }
+        for hash in hashes {
+            if let Some(word) = self.words.get_mut((hash >> self.shift) as usize) {
+                *word |= bit(slot);
+            }
+        }
+    }
+
+    /// Notes that no leaf with this slot holds anything.
+    pub(super) fn clear(&mut self, slot: u8) {
+        for word in &mut self.words {
+            *word &= !bit(slot);
+        }
+    }
+
+    /// The slots of the leaves that may hold the hash, one bit each.
+    pub(super) fn slots(&self, hash: u32) -> u64 {
+        if self.is_empty() {
+            return u64::MAX;
+        }
+        let word = self.words.get((hash >> self.shift) as usize);
+        word.copied().unwrap_or(u64::MAX)
+    }
+
+    /// How many bytes it holds.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.words.capacity() * size_of::<u64>()
+    }
+}
+
+/// The bit of a slot.
+pub(super) fn bit(slot: u8) -> u64 {
+    1 << (slot % SLOTS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_found_in_the_leaves_that_were_noted() {
+        let mut map = LeafMap::for_rows(1_000);
+        assert_eq!(map.memory_bytes(), 512 * 8);
+        map.add(3, &[0, 7, u32::MAX]);
+        map.add(63, &[7, 1 << 31]);
+        assert_eq!(map.slots(0), bit(3) | bit(63));
+        assert_eq!(map.slots(u32::MAX), bit(3));
+        assert_eq!(map.slots(1 << 31), bit(63));
+        assert_eq!(map.slots(1 << 30), 0);
+        map.clear(3);
+        assert_eq!(map.slots(0), bit(63));
+        assert_eq!(map.slots(u32::MAX), 0);
+    }
+
+    #[test]
+    fn a_map_is_made_for_many_rows_and_made_anew_when_it_fits_no_more() {
+        let none = LeafMap::for_rows(ROWS_MIN - 1);
+        assert!(!none.is_misfit(ROWS_MIN - 1) && none.is_misfit(ROWS_MIN));
+        assert_eq!(none.slots(5), u64::MAX);
+        let map = LeafMap::for_rows(1_000);
+        for (rows, is_misfit) in [(100, true), (128, false), (2_560, false), (2_561, true)] {
+            assert_eq!(map.is_misfit(rows), is_misfit, "{rows}");
+        }
+    }
+}
