@@ -20,6 +20,7 @@ mod listing;
 mod options;
 mod partition;
 mod plan;
+mod range;
 mod read;
 mod seen;
 #[cfg(test)]

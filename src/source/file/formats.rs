@@ -1,6 +1,6 @@
 //! What the file source asks of a format, and the formats by name.
 
-use super::lines::{Piece, Pieces, SpareBuffers};
+use super::lines::{self, Reading, SLICE_BYTES, SpareBuffers};
 use super::listing::ListedFile;
 use crate::disk::file_error;
 use crate::error::{Error, Result};
@@ -13,7 +13,8 @@ use crate::format::with_place;
 use crate::options::Options;
 use crate::source::filter::RowFilter;
 use crate::source::{Slice, Slices};
-use arrow::array::RecordBatchOptions;
+use arrow::array::{RecordBatchOptions, new_empty_array};
+use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use std::fmt::Debug;
@@ -109,7 +110,10 @@ pub(super) fn open(name: &str, options: &mut Options) -> Result<Box<dyn FileForm
     })
 }
 
-/// The slices of a file that is cut at line ends.
+/// How much text is read and decoded at a time where a decoder takes it bit by bit: it stays in the second cache from one to the other.
+const PART_BYTES: usize = 128 << 10;
+
+/// The slices of a file of lines; with `is_whole` there is one.
 fn line_slices<F>(
     file: &ListedFile,
     is_whole: bool,
@@ -117,22 +121,20 @@ fn line_slices<F>(
     decode: F,
 ) -> Result<Slices>
 where
-    F: Fn(&Piece) -> Result<RecordBatch> + Send + Sync + 'static,
+    F: Fn(&mut Reading) -> Result<RecordBatch> + Send + Sync + 'static,
 {
     let decode = Arc::new(decode);
     let path = Arc::<Path>::from(file.path.as_path());
-    let pieces = Pieces::open(file, is_whole)?.into_spare(spare);
+    let slices = lines::slices(file, is_whole, spare)?;
     let spare = Arc::clone(spare);
-    Ok(Box::new(pieces.map(move |piece| {
-        let piece = piece?;
+    Ok(Box::new(slices.map(move |slice| {
+        let (bytes, text) = slice?;
         let (decode, path, spare) = (Arc::clone(&decode), Arc::clone(&path), Arc::clone(&spare));
         Ok(Slice {
-            bytes: piece.bytes.len(),
+            bytes,
             decode: Box::new(move || {
-                let rows = decode(&piece)
-                    .map_err(|error| with_place(&error, &format!("path=`{}`", path.display())));
-                spare.give(piece.bytes);
-                rows
+                decode(&mut text.read(&spare))
+                    .map_err(|error| with_place(&error, &format!("path=`{}`", path.display())))
             }),
         })
     })))
@@ -153,13 +155,15 @@ impl FileFormat for Json {
     fn infer(&self, files: &[ListedFile]) -> Result<Schema> {
         let mut inference = JsonInference::new(&self.options, self.infer);
         for file in files {
-            for piece in Pieces::open(file, self.options.multi_line)? {
-                let bytes = piece?.bytes;
-                if self.options.multi_line {
-                    inference.push(&bytes);
-                } else {
-                    let lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r'));
-                    lines.for_each(|line| inference.push(line));
+            for slice in lines::slices(file, self.options.multi_line, &self.spare)? {
+                let mut reading = slice?.1.read(&self.spare);
+                while let Some(part) = reading.next(PART_BYTES)? {
+                    if self.options.multi_line {
+                        inference.push(part.text);
+                    } else {
+                        let lines = part.text.split(|byte| matches!(byte, b'\n' | b'\r'));
+                        lines.for_each(|line| inference.push(line));
+                    }
                 }
             }
         }
@@ -182,7 +186,7 @@ impl FileFormat for Json {
         let is_whole = options.multi_line;
         // Decoders that no slice uses at the moment; one that was used knows the order of the keys and the size of the columns.
         let idle: Mutex<Vec<JsonDecoder>> = Mutex::default();
-        line_slices(file, is_whole, &self.spare, move |piece| {
+        line_slices(file, is_whole, &self.spare, move |reading| {
             let decoder = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut decoder = if let Some(decoder) = decoder {
                 decoder
@@ -190,10 +194,12 @@ impl FileFormat for Json {
                 let tests = filter.as_ref().map_or(&[][..], |filter| &filter.tests);
                 JsonDecoder::new(&schema, &options)?.with_tests(tests)
             };
-            if is_whole {
-                decoder.push_document(&piece.bytes)?;
-            } else {
-                decoder.push_lines(&piece.bytes)?;
+            while let Some(part) = reading.next(PART_BYTES)? {
+                if is_whole {
+                    decoder.push_document(part.text)?;
+                } else {
+                    decoder.push_lines(part.text)?;
+                }
             }
             if let Some(filter) = &filter {
                 filter.source.note_left_out(decoder.take_left_out());
@@ -222,9 +228,12 @@ impl FileFormat for Csv {
         let mut inference = CsvInference::new(&self.options, self.infers_types);
         for file in files {
             // A header counts once a file, so that the file is looked at as a whole, or (for names only) at its start.
-            let mut pieces = Pieces::open(file, self.infers_types || self.options.multi_line)?;
-            if let Some(piece) = pieces.next() {
-                inference.push(&piece?.bytes);
+            let is_whole = self.infers_types || self.options.multi_line;
+            if let Some(slice) = lines::slices(file, is_whole, &self.spare)?.next() {
+                let mut reading = slice?.1.read(&self.spare);
+                if let Some(part) = reading.next(SLICE_BYTES)? {
+                    inference.push(part.text);
+                }
             }
         }
         Ok(inference.finish())
@@ -244,9 +253,11 @@ impl FileFormat for Csv {
     ) -> Result<Slices> {
         let options = self.options.clone();
         let (declared, wanted) = (Arc::clone(declared), wanted.to_vec());
-        line_slices(file, self.options.multi_line, &self.spare, move |piece| {
+        line_slices(file, self.options.multi_line, &self.spare, move |reading| {
             let mut decoder = CsvDecoder::new(&declared, &wanted, &options)?;
-            decoder.push(&piece.bytes, options.header && piece.is_first)?;
+            while let Some(part) = reading.next(SLICE_BYTES)? {
+                decoder.push(part.text, options.header && part.is_first)?;
+            }
             decoder.finish()
         })
     }
@@ -289,8 +300,16 @@ impl FileFormat for Text {
         }
         let schema = Arc::new(declared.project(wanted)?);
         let is_whole = self.is_whole;
-        line_slices(file, is_whole, &self.spare, move |piece| {
-            let lines = read_lines(&piece.bytes, is_whole);
+        line_slices(file, is_whole, &self.spare, move |reading| {
+            let mut lines = new_empty_array(&DataType::Utf8);
+            while let Some(part) = reading.next(SLICE_BYTES)? {
+                let more = read_lines(part.text, is_whole);
+                lines = if lines.is_empty() {
+                    more
+                } else {
+                    concat(&[&lines, &more])?
+                };
+            }
             let options = RecordBatchOptions::new().with_row_count(Some(lines.len()));
             let columns = schema.fields().iter().map(|_| Arc::clone(&lines)).collect();
             Ok(RecordBatch::try_new_with_options(

@@ -1,27 +1,30 @@
-//! Cutting a file into slices at line ends, so that they can be decoded in parallel.
+//! The text of files, for those who decode it: in ranges of a plain file ([`super::range`]), or in pieces of one that must be read from its
+//! start.
 //!
-//! A file is read once, from its start to the size it was listed with, on the thread that pulls the slices. A slice ends behind
-//! the last line end within about [`SLICE_BYTES`]; what is behind it begins the next one. Files that end in `.gz` are unpacked.
+//! A file that ends in `.gz` is unpacked, and one that is a single record is read as one, on the thread that pulls the slices. A piece ends
+//! behind the last line end within about [`SLICE_BYTES`]; what is behind it begins the next one.
 //!
 //! Buffers go round: what was decoded is read into again, so that the system need not find and clear new pages for every slice.
 
 use super::listing::ListedFile;
+use super::range::{RangeReader, RangedFile};
 use crate::disk::file_error;
 use crate::error::{Error, Result};
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// About how large a slice is: some thousand records, and small enough that several are in flight.
-const SLICE_BYTES: usize = 1 << 20;
+pub(super) const SLICE_BYTES: usize = 1 << 20;
 
 /// How long a line may be, and a file that is read as one record.
-const LINE_BYTES_MAX: usize = 256 << 20;
+pub(super) const LINE_BYTES_MAX: usize = 256 << 20;
 
 /// What marks UTF-8 at the start of a file.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Endings of packed files that cannot be unpacked.
 const UNSUPPORTED: [&str; 7] = ["bz2", "zst", "zstd", "lz4", "snappy", "deflate", "xz"];
@@ -39,18 +42,114 @@ impl SpareBuffers {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Vec<u8> {
+    /// A buffer, with whatever was left in it.
+    pub(super) fn take(&self) -> Vec<u8> {
         self.lock().pop().unwrap_or_default()
     }
 
     /// Keeps a buffer whose bytes nobody needs any more.
-    pub(super) fn give(&self, mut buffer: Vec<u8>) {
-        buffer.clear();
+    pub(super) fn give(&self, buffer: Vec<u8>) {
         let mut spare = self.lock();
         if buffer.capacity() <= SPARE_BYTES_MAX && spare.len() < SPARE_BUFFERS_MAX {
             spare.push(buffer);
         }
     }
+}
+
+/// The text of one slice of a file.
+#[derive(Debug)]
+pub(super) enum SliceText {
+    /// It is still to be read.
+    Range(RangedFile, Range<u64>),
+    /// It is here.
+    Piece(Piece),
+}
+
+/// The text of one slice, as it is read.
+pub(super) enum Reading {
+    Range(RangeReader),
+    Piece {
+        piece: Piece,
+        is_given: bool,
+        spare: Arc<SpareBuffers>,
+    },
+}
+
+/// Some of it: whole lines.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub(super) text: &'a [u8],
+    /// Whether the file begins with it.
+    pub(super) is_first: bool,
+}
+
+impl SliceText {
+    /// Reads it, on this thread.
+    pub(super) fn read(self, spare: &Arc<SpareBuffers>) -> Reading {
+        match self {
+            SliceText::Range(file, range) => Reading::Range(file.read(range)),
+            SliceText::Piece(piece) => Reading::Piece {
+                piece,
+                is_given: false,
+                spare: Arc::clone(spare),
+            },
+        }
+    }
+}
+
+impl Reading {
+    /// Some more lines: about `bytes` of them, if they are not there already. `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// As [`RangeReader::next`].
+    pub(super) fn next(&mut self, bytes: usize) -> Result<Option<Part<'_>>> {
+        match self {
+            Reading::Range(reader) => {
+                let is_first = reader.is_at_start();
+                let text = reader.next(bytes)?;
+                Ok(text.map(|text| Part { text, is_first }))
+            }
+            Reading::Piece {
+                piece, is_given, ..
+            } => Ok((!std::mem::replace(is_given, true)).then_some(Part {
+                text: &piece.bytes,
+                is_first: piece.is_first,
+            })),
+        }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if let Reading::Piece { piece, spare, .. } = self {
+            spare.give(std::mem::take(&mut piece.bytes));
+        }
+    }
+}
+
+/// The slices of a file; with `is_whole` there is one.
+///
+/// # Errors
+///
+/// As [`Pieces::open`].
+pub(super) fn slices(
+    file: &ListedFile,
+    is_whole: bool,
+    spare: &Arc<SpareBuffers>,
+) -> Result<Box<dyn Iterator<Item = Result<(usize, SliceText)>> + Send>> {
+    if is_whole || is_packed(&file.path) {
+        let pieces = Pieces::open(file, is_whole)?.into_spare(spare);
+        return Ok(Box::new(pieces.map(|piece| {
+            let piece = piece?;
+            Ok((piece.bytes.len(), SliceText::Piece(piece)))
+        })));
+    }
+    let ranged = RangedFile::open(file, spare)?;
+    let ranges = ranged.clone().ranges();
+    Ok(Box::new(ranges.map(move |(bytes, range)| {
+        Ok((bytes, SliceText::Range(ranged.clone(), range)))
+    })))
 }
 
 /// A piece of a file.
@@ -116,6 +215,7 @@ impl Pieces {
     /// The next piece; `None` at the end.
     fn read(&mut self) -> Result<Option<Piece>> {
         let mut bytes = self.spare.take();
+        bytes.clear();
         bytes.append(&mut self.rest);
         while let Some(reader) = &mut self.reader {
             let before = bytes.len();
@@ -153,11 +253,16 @@ impl Pieces {
         } else {
             "line of the file"
         };
-        Error::data(format!(
-            "a {what} is too long to be read as one. bytes_max=`{LINE_BYTES_MAX}`, path=`{}`",
-            self.file.path.display()
-        ))
+        too_long(what, &self.file.path)
     }
+}
+
+/// The error of a line, or of a file that is read as one.
+pub(super) fn too_long(what: &str, path: &Path) -> Error {
+    Error::data(format!(
+        "a {what} is too long to be read as one. bytes_max=`{LINE_BYTES_MAX}`, path=`{}`",
+        path.display()
+    ))
 }
 
 impl Iterator for Pieces {
@@ -172,6 +277,12 @@ impl Iterator for Pieces {
         }
         piece
     }
+}
+
+/// Whether a file must be unpacked, as its name says.
+fn is_packed(path: &Path) -> bool {
+    let extension = extension(path);
+    extension.is_some_and(|extension| extension == "gz" || UNSUPPORTED.contains(&&*extension))
 }
 
 fn extension(path: &Path) -> Option<String> {
@@ -252,8 +363,7 @@ mod tests {
         spare.give(buffer);
         spare.give(vec![1; SPARE_BYTES_MAX + 1]);
         let again = spare.take();
-        assert!(again.is_empty());
-        assert_eq!(again.as_ptr(), at);
+        assert_eq!((again.as_ptr(), again.len()), (at, 7));
         assert_eq!(spare.take().capacity(), 0);
     }
 
