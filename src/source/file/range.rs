@@ -6,9 +6,10 @@
 use super::lines::{BYTE_ORDER_MARK, LINE_BYTES_MAX, SLICE_BYTES, SpareBuffers, too_long};
 use super::listing::ListedFile;
 use crate::disk::file_error;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use rustix::fs::{Advice, fadvise};
 use std::fs::File;
+use std::io;
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -104,7 +105,7 @@ impl RangeReader {
     ///
     /// # Errors
     ///
-    /// `Io`, if the file cannot be read; `Data`, if a line is too long.
+    /// `DataLoss`, if the file has become shorter; `Data`, if a line is too long; else what reading failed with.
     pub(super) fn next(&mut self, bytes: usize) -> Result<Option<&[u8]>> {
         self.buffer.copy_within(self.rest.clone(), 0);
         self.rest = 0..self.rest.len();
@@ -165,7 +166,10 @@ impl RangeReader {
         }
         let space = self.buffer.get_mut(self.rest.end..end).unwrap_or_default();
         let read = self.file.file.read_exact_at(space, self.at);
-        read.map_err(|cause| file_error("read the file", &self.file.path, cause))?;
+        read.map_err(|cause| match cause.kind() {
+            io::ErrorKind::UnexpectedEof => shortened(&self.file.path),
+            _ => file_error("read the file", &self.file.path, cause),
+        })?;
         self.rest.end = end;
         self.at += bytes as u64;
         Ok(())
@@ -177,6 +181,16 @@ impl Drop for RangeReader {
         let buffer = std::mem::take(&mut self.buffer);
         self.file.spare.give(buffer);
     }
+}
+
+fn shortened(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::DataLoss,
+        format!(
+            "a file became shorter while it was read; write files elsewhere and move them into the folder when they are complete. path=`{}`",
+            path.display()
+        ),
+    )
 }
 
 /// How long the mark of UTF-8 is that a text begins with.
@@ -268,7 +282,7 @@ mod tests {
         listed.size = 10;
         let ranged = RangedFile::open(&listed, &Arc::default()).unwrap();
         let error = ranged.read(0..10).next(100).unwrap_err();
-        assert!(error.to_string().contains("a.json"), "{error}");
+        assert_eq!(error.kind(), ErrorKind::DataLoss, "{error}");
     }
 
     proptest! {
