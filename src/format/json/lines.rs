@@ -190,50 +190,59 @@ mod vector {
 
     #[target_feature(enable = "avx2")]
     pub(super) fn look_through(text: &[u8], marks: &Marks, blocks: &mut [Bits]) {
-        for (number, bits) in blocks.iter_mut().enumerate() {
-            let at = number * BLOCK;
-            let low = classify(text, at, marks);
-            let high = classify(text, at + WIDTH, marks);
-            bits.ends = u64::from(low.0) | u64::from(high.0) << WIDTH;
-            bits.marks = u64::from(low.1) | u64::from(high.1) << WIDTH;
+        let (chunks, _) = text.as_chunks::<BLOCK>();
+        for (bits, chunk) in blocks.iter_mut().zip(chunks) {
+            let [low, high] = load(chunk);
+            let ends = [low, high].map(|bytes| _mm256_or_si256(is(bytes, b'\n'), is(bytes, b'\r')));
+            *bits = Bits {
+                ends: to_bits(ends),
+                marks: to_bits([low, high].map(|bytes| is(bytes, b'\\'))),
+            };
         }
-    }
-
-    /// One bit a byte: whether a line ends there; whether a mark begins there.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn classify(text: &[u8], at: usize, marks: &Marks) -> (u32, u32) {
-        let bytes = load(text, at);
-        let ends = _mm256_or_si256(is(bytes, b'\n'), is(bytes, b'\r'));
-        let mut marked = is(bytes, b'\\');
+        // The text is in the fastest cache now: to go through it again costs less than to have many loops in one.
         for pair in &marks.pairs {
-            let second = is(load(text, at + pair.distance), pair.second);
-            let both = _mm256_and_si256(is(bytes, pair.first), second);
-            marked = _mm256_or_si256(marked, both);
+            let (seconds, _) = text.get(pair.distance..).unwrap_or_default().as_chunks();
+            for ((bits, chunk), second) in blocks.iter_mut().zip(chunks).zip(seconds) {
+                let [low, high] = load(chunk).map(|bytes| is(bytes, pair.first));
+                let [next_low, next_high] = load(second).map(|bytes| is(bytes, pair.second));
+                let both = [
+                    _mm256_and_si256(low, next_low),
+                    _mm256_and_si256(high, next_high),
+                ];
+                bits.marks |= to_bits(both);
+            }
         }
-        (
-            _mm256_movemask_epi8(ends).cast_unsigned(),
-            _mm256_movemask_epi8(marked).cast_unsigned(),
-        )
     }
 
-    /// These 32 bytes; zeros, if the text does not have them.
+    /// The two halves of a block.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn load(text: &[u8], at: usize) -> __m256i {
-        let chunk = text.get(at..).and_then(|text| text.first_chunk::<WIDTH>());
-        let (words, _) = chunk.unwrap_or(&[0; WIDTH]).as_chunks::<8>();
-        let word = |number: usize| {
-            let bytes = words.get(number).copied().unwrap_or_default();
-            i64::from_le_bytes(bytes)
+    fn load(block: &[u8; BLOCK]) -> [__m256i; 2] {
+        let (words, _) = block.as_chunks::<8>();
+        let half = |start: usize| {
+            let word = |number: usize| {
+                let bytes = words.get(start + number).copied().unwrap_or_default();
+                i64::from_le_bytes(bytes)
+            };
+            _mm256_set_epi64x(word(3), word(2), word(1), word(0))
         };
-        _mm256_set_epi64x(word(3), word(2), word(1), word(0))
+        [half(0), half(WIDTH / 8)]
     }
 
+    /// All bits of those bytes that are this one.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn is(bytes: __m256i, byte: u8) -> __m256i {
         _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte.cast_signed()))
+    }
+
+    /// One bit for each byte that has its highest bit set.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn to_bits([low, high]: [__m256i; 2]) -> u64 {
+        let [low, high] =
+            [low, high].map(|bytes| u64::from(_mm256_movemask_epi8(bytes).cast_unsigned()));
+        low | high << WIDTH
     }
 }
 

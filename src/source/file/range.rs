@@ -10,7 +10,6 @@ use crate::error::{Error, ErrorKind, Result};
 use rustix::fs::{Advice, fadvise};
 use std::fs::File;
 use std::io;
-use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -53,6 +52,9 @@ impl RangedFile {
     pub(super) fn open(file: &ListedFile, spare: &Arc<SpareBuffers>) -> Result<RangedFile> {
         let opened = File::open(&file.path)
             .map_err(|cause| file_error("open the file", &file.path, cause))?;
+        if let Err(cause) = fadvise(&opened, 0, None, Advice::Sequential) {
+            tracing::debug!(path = %file.path.display(), %cause, "the system does not read further ahead");
+        }
         Ok(RangedFile {
             file: Arc::new(opened),
             path: Arc::from(file.path.as_path()),
@@ -66,18 +68,9 @@ impl RangedFile {
         let starts = (0..self.size).step_by(SLICE_BYTES);
         starts.map(move |start| {
             let end = self.size.min(start + SLICE_BYTES as u64);
-            self.announce(start..end);
             let bytes = usize::try_from(end - start).unwrap_or(SLICE_BYTES);
             (bytes, start..end)
         })
-    }
-
-    /// Lets the system read a range ahead, where it is not in memory.
-    fn announce(&self, range: Range<u64>) {
-        let length = NonZeroU64::new(range.end - range.start);
-        if let Err(cause) = fadvise(&*self.file, range.start, length, Advice::WillNeed) {
-            tracing::debug!(path = %self.path.display(), %cause, "the system does not read ahead");
-        }
     }
 
     /// Reads the lines that begin in this range.
