@@ -27,7 +27,7 @@ pub use interval::{CalendarInterval, parse_interval};
 pub(crate) use over::WindowList;
 pub(crate) use time_window::WindowSpec;
 
-use crate::cast::can_cast;
+use crate::cast::{can_cast, may_give_null};
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstKind, Expr, ExprKind, is_null_constant};
 use crate::plan::PlanSchema;
@@ -268,7 +268,7 @@ impl<'a> Analyzer<'a> {
         let resolved = self.resolve(input)?;
         if !can_cast(&resolved.data_type, to) {
             return Err(mismatch(
-                suggestion(&resolved.data_type, to),
+                suggestion(&resolved.data_type, to, is_try),
                 &format!("CAST({} AS {})", self.text(input), sql_name(to)),
                 &format!(
                     "cannot cast \"{}\" to \"{}\"",
@@ -278,7 +278,7 @@ impl<'a> Analyzer<'a> {
             ));
         }
         Ok(Expr {
-            is_nullable: is_try || resolved.is_nullable,
+            is_nullable: is_try || resolved.is_nullable || may_give_null(&resolved.data_type, to),
             data_type: to.clone(),
             span: resolved.span,
             kind: ExprKind::Cast {
@@ -295,14 +295,18 @@ impl<'a> Analyzer<'a> {
 }
 
 /// Which of Spark's conditions says that there is no such cast: some have a function instead, some a setting, which is not there.
-fn suggestion(from: &DataType, to: &DataType) -> &'static str {
+fn suggestion(from: &DataType, to: &DataType, is_try: bool) -> &'static str {
     let is_number = crate::types::is_numeric;
     match (from, to) {
         (DataType::Date32, other) | (other, DataType::Date32) if is_number(other) => {
             "CAST_WITH_FUNC_SUGGESTION"
         }
+        _ if is_try => "CAST_WITHOUT_SUGGESTION",
         (from, DataType::Binary) if crate::types::is_integral(from) => "CAST_WITH_CONF_SUGGESTION",
-        (DataType::Boolean, DataType::Timestamp(_, Some(_))) => "CAST_WITH_CONF_SUGGESTION",
+        (DataType::Boolean, DataType::Timestamp(_, Some(_)))
+        | (DataType::Date32 | DataType::Timestamp(_, Some(_)), DataType::Boolean) => {
+            "CAST_WITH_CONF_SUGGESTION"
+        }
         _ => "CAST_WITHOUT_SUGGESTION",
     }
 }

@@ -192,6 +192,11 @@ fn is_text_form_known(data_type: &DataType) -> bool {
     }
 }
 
+/// Whether the cast gives null for some values without being a `TRY_CAST`: NaN and the infinities are no decimals, and no failure either.
+pub fn may_give_null(from: &DataType, to: &DataType) -> bool {
+    matches!(from, DataType::Float32 | DataType::Float64) && is_decimal(to)
+}
+
 /// Whether the cast can fail on a value (or, for `TRY_CAST`, give null for a value that is not null).
 pub fn can_cast_fail(from: &DataType, to: &DataType) -> bool {
     if from == to || matches!(from, DataType::Null) {

@@ -5,9 +5,10 @@
 
 use crate::analyze::Analyzer;
 use crate::analyze::call::apply_named;
+use crate::analyze::cast_to;
 use crate::cast::zone::MICROS_PER_DAY;
 use crate::error::Result;
-use crate::expr::{Ast, AstCall, AstKind, Expr, ExprKind, INTERVAL_LITERAL};
+use crate::expr::{Ast, AstCall, AstKind, Expr, INTERVAL_LITERAL};
 use crate::types::{day_time_interval, timestamp};
 use arrow::array::{ArrayRef, AsArray, Int32Array};
 use arrow::datatypes::{DataType, DurationMicrosecondType};
@@ -51,16 +52,17 @@ impl Analyzer<'_> {
                     apply_named("date_add", vec![moved, days], || self.text(ast))
                 }
                 (true, false) => {
-                    let moment = Expr {
-                        data_type: timestamp(),
-                        is_nullable: moved.is_nullable,
-                        span: moved.span,
-                        kind: ExprKind::Cast {
-                            input: Box::new(moved),
-                            is_try: false,
-                        },
-                    };
+                    let moment = cast_to(moved, &timestamp());
                     apply_named(name, vec![moment, interval], || self.text(ast))
+                }
+                (false, _)
+                    if moved.data_type == DataType::Utf8
+                        && is_day_time
+                        && (name == "+" || !is_swapped) =>
+                {
+                    let moment = cast_to(moved, &timestamp());
+                    let shifted = apply_named(name, vec![moment, interval], || self.text(ast))?;
+                    Ok(cast_to(shifted, &DataType::Utf8))
                 }
                 (false, _) if is_swapped => {
                     apply_named(name, vec![interval, moved], || self.text(ast))

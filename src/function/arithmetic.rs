@@ -20,6 +20,8 @@ use crate::expr::Value;
 use crate::function::{Call, Kernel, ResolveFn, ScalarFunction};
 use crate::types::{is_decimal, is_numeric, sql_name};
 use arrow::array::{ArrayRef, new_null_array};
+use arrow::datatypes::DataType;
+use std::borrow::Cow;
 
 /// The binary operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,12 +197,20 @@ fn compute(operator: Operator, is_try: bool, call: &Call<'_>) -> Result<ArrayRef
             "an arithmetic operator needs two arguments",
         ));
     };
+    let (left, right) = if is_try {
+        (
+            Cow::Owned(number_of_text(left, right, call)?),
+            Cow::Owned(number_of_text(right, left, call)?),
+        )
+    } else {
+        (Cow::Borrowed(left), Cow::Borrowed(right))
+    };
     if left.is_null_constant() || right.is_null_constant() {
         return Ok(new_null_array(call.returns, call.rows));
     }
     let operands = Operands {
-        left,
-        right,
+        left: &left,
+        right: &right,
         is_try,
         call,
     };
@@ -212,6 +222,19 @@ fn compute(operator: Operator, is_try: bool, call: &Call<'_>) -> Result<ArrayRef
     } else {
         temporal::compute(operator, &operands)
     }
+}
+
+/// Text as the number that stands beside it, or as a factor of an interval; null where it is none.
+fn number_of_text(value: &Value, other: &Value, call: &Call<'_>) -> Result<Value> {
+    if *value.data_type() != DataType::Utf8 {
+        return Ok(value.clone());
+    }
+    let wanted = match other.data_type() {
+        number if is_numeric(number) => number,
+        _ => &DataType::Float64,
+    };
+    let numbers = crate::cast::cast(value.array(), wanted, true, call.context)?;
+    Ok(value.with_array(numbers))
 }
 
 /// The two sides of an operator.

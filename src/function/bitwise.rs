@@ -191,6 +191,15 @@ enum Logic {
     ExclusiveOr,
 }
 
+fn different_types(left: &Expr, right: &Expr) -> Error {
+    Error::invalid(format!(
+        "the left and right operands of the binary operator have incompatible types (\"{}\" and \"{}\")",
+        sql_name(&left.data_type),
+        sql_name(&right.data_type)
+    ))
+    .with_condition("DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES")
+}
+
 fn resolve_logic(arguments: &[Expr]) -> Result<Signature> {
     count_arguments("bit operator", arguments, 2, 2)?;
     let [left, right] = arguments else {
@@ -199,15 +208,12 @@ fn resolve_logic(arguments: &[Expr]) -> Result<Signature> {
     let common = match common_type(&left.data_type, &right.data_type) {
         Some(DataType::Null) => DataType::Int32,
         Some(common) => common,
-        None => {
-            return Err(Error::invalid(format!(
-                "the left and right operands of the binary operator have incompatible types (\"{}\" and \"{}\")",
-                sql_name(&left.data_type),
-                sql_name(&right.data_type)
-            ))
-            .with_condition("DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES"));
-        }
+        None => return Err(different_types(left, right)),
     };
+    let is_of_one_type = left.data_type == right.data_type;
+    if !is_integral(&common) && !is_of_one_type {
+        return Err(different_types(left, right));
+    }
     if !is_integral(&common) {
         return Err(Error::invalid(format!(
             "the binary operator requires the input type \"INTEGRAL\", not \"{}\"",

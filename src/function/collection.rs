@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::expr::{Expr, Value};
 use crate::function::signature::unexpected_type;
 use crate::function::{Call, Kernel, ResolveFn, ScalarFunction};
-use crate::types::{common_type, is_atomic, sql_name};
+use crate::types::{common_type, is_atomic, is_decimal, is_integral, sql_name};
 use arrow::datatypes::DataType;
 
 /// The other names of functions of this module.
@@ -97,13 +97,21 @@ fn refuse_untyped(name: &str, arguments: &[Expr], count: usize, condition: &str)
     .with_condition(condition))
 }
 
-/// The type that elements of two arguments meet at. Strings do not become anything else here.
+/// The type that elements of two arguments meet at. Strings and decimals do not become anything else here.
 fn common_element(name: &str, left: &DataType, right: &DataType) -> Result<DataType> {
     let mixes_strings = [(left, right), (right, left)].iter().any(|(one, other)| {
         **one == DataType::Utf8 && is_atomic(other) && **other != DataType::Utf8
     });
-    common_type(left, right)
-        .filter(|_| !mixes_strings)
+    let mixes_decimals = left != right && (is_decimal(left) || is_decimal(right));
+    let has_null = [left, right].contains(&&DataType::Null);
+    let common = match (left, right) {
+        (DataType::Float32, other) | (other, DataType::Float32) if is_integral(other) => {
+            Some(DataType::Float32)
+        }
+        _ => common_type(left, right),
+    };
+    common
+        .filter(|_| !mixes_strings && (has_null || !mixes_decimals))
         .ok_or_else(|| {
             Error::invalid(format!(
                 "input to `{name}` should have elements of one type, but there are \"{}\" and \"{}\"",

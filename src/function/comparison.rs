@@ -16,7 +16,7 @@ use crate::function::{Call, Kernel, ScalarFunction, Signature};
 use crate::types::{common_type, common_type_of, is_hashable, is_orderable, sql_name};
 use arrow::array::{Array, ArrayRef, BooleanArray, new_null_array};
 use arrow::compute::kernels::zip::zip;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
 use order::Comparison;
 use std::sync::Arc;
 
@@ -138,8 +138,11 @@ fn resolve(arguments: &[Expr], is_comparable: fn(&DataType) -> bool) -> Result<S
     let [left, right] = arguments else {
         return Err(Error::internal("a comparison needs two arguments"));
     };
-    let common = common_type(&left.data_type, &right.data_type)
-        .filter(|_| !mixes_texts_inside(&left.data_type, &right.data_type));
+    let common = common_type(
+        &left.data_type,
+        &with_names_of(&left.data_type, &right.data_type),
+    )
+    .filter(|_| !mixes_texts_inside(&left.data_type, &right.data_type));
     let Some(common) = common else {
         return Err(Error::invalid(format!(
             "the left and right operands of the binary operator have incompatible types (\"{}\" and \"{}\")",
@@ -156,6 +159,20 @@ fn resolve(arguments: &[Expr], is_comparable: fn(&DataType) -> bool) -> Result<S
         returns: DataType::Boolean,
         is_nullable: any_nullable(arguments),
     })
+}
+
+/// The right type with the names of the left one's fields: structs are compared field by field, whatever the fields are called.
+fn with_names_of(left: &DataType, right: &DataType) -> DataType {
+    match (left, right) {
+        (DataType::Struct(names), DataType::Struct(fields)) if names.len() == fields.len() => {
+            let renamed = names.iter().zip(fields).map(|(named, field)| {
+                let data_type = with_names_of(named.data_type(), field.data_type());
+                Field::new(named.name(), data_type, field.is_nullable())
+            });
+            DataType::Struct(renamed.collect())
+        }
+        _ => right.clone(),
+    }
 }
 
 /// Whether elements of arrays would be compared as text on one side only: Spark casts whole values, not parts of them.

@@ -2,10 +2,11 @@
 //!
 //! As in ANSI mode, an index outside of the array is an error; a key that the map does not have gives null.
 
+use crate::cast::can_cast;
 use crate::error::{Error, Result};
-use crate::expr::{Expr, Value};
+use crate::expr::{Expr, ExprKind, Value};
 use crate::function::{Call, ScalarFunction, Signature};
-use crate::types::{common_type, is_integral, map_key_value, sql_name};
+use crate::types::{common_type, is_atomic, is_integral, is_numeric, map_key_value, sql_name};
 use arrow::array::{Array, ArrayRef, AsArray, UInt32Array, make_comparator, new_empty_array};
 use arrow::compute::{SortOptions, take};
 use arrow::datatypes::{DataType, Int64Type};
@@ -39,7 +40,13 @@ fn resolve(arguments: &[Expr]) -> Result<Signature> {
     }
     let (key, value) = map_key_value(&input.data_type)
         .ok_or_else(|| Error::internal("`__item` takes an array or a map"))?;
-    if common_type(key, &item.data_type).as_ref() != Some(key) {
+    // Anything that has a text form may stand for a key that is text.
+    let is_text =
+        *key == DataType::Utf8 && can_cast(&item.data_type, key) && is_atomic(&item.data_type);
+    // A number that is written out becomes one of the key's type.
+    let is_written =
+        matches!(item.kind, ExprKind::Literal(_)) && is_numeric(&item.data_type) && is_numeric(key);
+    if !is_text && !is_written && common_type(key, &item.data_type).as_ref() != Some(key) {
         return Err(unexpected(&sql_name(key), &item.data_type));
     }
     Ok(Signature {

@@ -10,7 +10,7 @@ use arrow::compute::{
     SortColumn, SortOptions, concat_batches, lexsort_to_indices, take_record_batch,
 };
 use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -53,8 +53,21 @@ impl Blocking for Sort {
             })
             .collect::<Result<Vec<_>>>()?;
         let order = lexsort_to_indices(&columns, None)?;
-        Ok(vec![take_record_batch(&rows, &order)?])
+        Ok(vec![taken(&rows, &order)?])
     }
+}
+
+/// These rows of a batch, which may be without columns: then only how many there are is known of them.
+pub(super) fn taken(rows: &RecordBatch, places: &UInt32Array) -> Result<RecordBatch> {
+    if rows.num_columns() == 0 {
+        let options = RecordBatchOptions::new().with_row_count(Some(places.len()));
+        return Ok(RecordBatch::try_new_with_options(
+            rows.schema(),
+            Vec::new(),
+            &options,
+        )?);
+    }
+    Ok(take_record_batch(rows, places)?)
 }
 
 /// `LIMIT … OFFSET …` of one result.

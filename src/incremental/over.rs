@@ -10,7 +10,7 @@ mod frame;
 #[cfg(test)]
 mod tests;
 
-use super::blocking::Blocking;
+use super::blocking::{Blocking, taken};
 use crate::batch::BatchContext;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
@@ -18,7 +18,7 @@ use crate::function::normalize_floats;
 use crate::plan::SortKey;
 use crate::plan::over::{WindowCall, WindowComputation};
 use arrow::array::{ArrayRef, UInt32Array};
-use arrow::compute::{SortOptions, concat_batches, take_record_batch};
+use arrow::compute::{SortOptions, concat_batches};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use arrow::row::{RowConverter, Rows, SortField};
@@ -79,7 +79,7 @@ impl Sorted {
                 range
             })
             .collect();
-        let sorted = take_record_batch(rows, &UInt32Array::from(order))?;
+        let sorted = taken(rows, &UInt32Array::from(order))?;
         let (converter, keys) = {
             drop((converter, keys));
             encoded(&sorted, &call.order_by, context)?

@@ -349,4 +349,5 @@ fn mixed(span: Span) -> Error {
         "an interval literal cannot mix years or months with smaller units",
         span,
     )
+    .with_condition("_LEGACY_ERROR_TEMP_0029")
 }

@@ -10,7 +10,7 @@ use crate::analyze::date_shift::interval_literal;
 use crate::analyze::resolve;
 use crate::expr::{Ast, AstCall, AstKind, INTERVAL_LITERAL, is_null_constant};
 use crate::plan::PlanSchema;
-use crate::types::{is_ansi_interval, is_datetime, is_integral};
+use crate::types::{day_time_interval, is_ansi_interval, is_datetime, is_integral};
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Decimal128Type};
 
@@ -72,9 +72,12 @@ fn is_true(ast: &Ast) -> bool {
 fn shifted(operator: &str, (left, right): (&Ast, &Ast), schema: &PlanSchema) -> Option<String> {
     let type_of = |ast: &Ast| Some(resolve(ast, schema).ok()?.data_type);
     let (left_type, right_type) = (type_of(left)?, type_of(right)?);
-    let (moved, by, moved_type, by_type) = if is_datetime(&left_type) {
+    let is_moved = |moved: &DataType, by: &DataType| {
+        is_datetime(moved) || (*moved == DataType::Utf8 && *by == day_time_interval())
+    };
+    let (moved, by, moved_type, by_type) = if is_moved(&left_type, &right_type) {
         (left, right, left_type, right_type)
-    } else if operator == "+" && is_datetime(&right_type) {
+    } else if operator == "+" && is_moved(&right_type, &left_type) {
         (right, left, right_type, left_type)
     } else {
         return None;

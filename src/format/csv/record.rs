@@ -2,7 +2,8 @@
 //!
 //! The rules are those of the parser Spark uses, with its settings: a field is quoted if its first character (after ignored white
 //! space) is a quote; inside, the escape character makes a quote or itself part of the text, and stands for itself before anything
-//! else. A quote that neither is escaped nor ends the field makes all of the field plain text, up to the separator.
+//! else. A quote that neither is escaped nor ends the field makes plain text of the field: its quotes stay, and it ends at the next
+//! separator.
 
 use super::CsvOptions;
 
@@ -102,16 +103,7 @@ impl<'a> Reader<'a> {
             .quote
             .is_some_and(|quote| self.quoted(quote, record));
         if !is_quoted {
-            record.text.truncate(start);
-            let length = self.rest.iter().position(|byte| self.is_end(*byte));
-            let (text, rest) = self.rest.split_at(length.unwrap_or(self.rest.len()));
-            let text = if self.options.ignore_trailing_white_space {
-                text.trim_ascii_end()
-            } else {
-                text
-            };
-            record.text.extend_from_slice(text);
-            self.rest = rest;
+            self.plain(record);
         }
         record.fields.push(Field {
             start,
@@ -136,8 +128,22 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a quoted field; `false` if it is none, and then nothing was read.
+    /// Reads up to the end of the field, as it stands.
+    fn plain(&mut self, record: &mut Record) {
+        let length = self.rest.iter().position(|byte| self.is_end(*byte));
+        let (text, rest) = self.rest.split_at(length.unwrap_or(self.rest.len()));
+        let text = if self.options.ignore_trailing_white_space {
+            text.trim_ascii_end()
+        } else {
+            text
+        };
+        record.text.extend_from_slice(text);
+        self.rest = rest;
+    }
+
+    /// Reads a quoted field; `false` if there is none, or if a quote in it says that what follows is plain text.
     fn quoted(&mut self, quote: u8, record: &mut Record) -> bool {
+        let start = record.text.len();
         let escape = self.options.escape;
         let mut rest = match self.rest {
             [first, rest @ ..] if *first == quote => rest,
@@ -160,8 +166,19 @@ impl<'a> Reader<'a> {
                     record.text.push(*second);
                     behind
                 }
+                // Of several quotes in a row, the last decides whether the field is closed.
+                [first, behind @ ..] if *first == quote && behind.first() == Some(&quote) => {
+                    record.text.push(quote);
+                    behind
+                }
                 [first, behind @ ..] if *first == quote => {
-                    return self.close(behind);
+                    if self.close(behind) {
+                        return true;
+                    }
+                    record.text.insert(start, quote);
+                    record.text.push(quote);
+                    self.rest = behind;
+                    return false;
                 }
                 [first, behind @ ..] => {
                     record.text.push(*first);

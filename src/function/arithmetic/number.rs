@@ -57,11 +57,30 @@ pub(super) fn compute(operator: Operator, operands: &Operands<'_>) -> Result<Arr
         DataType::Int8 => integers::<Int8Type>(operator, operands, "Y"),
         DataType::Int16 => integers::<Int16Type>(operator, operands, "S"),
         DataType::Int32 => integers::<Int32Type>(operator, operands, ""),
+        DataType::Int64 if operator == Operator::Divide => quotient_of_longs(operands),
         DataType::Int64 => integers::<Int64Type>(operator, operands, "L"),
         DataType::Float32 => floats::<Float32Type>(operator, operands),
         DataType::Float64 => floats::<Float64Type>(operator, operands),
         _ => Err(operands.unexpected()),
     }
+}
+
+/// What `/` is where text stands beside an integer: the text must be one too, but the quotient is a double.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the quotient is one of doubles, as in Spark"
+)]
+fn quotient_of_longs(operands: &Operands<'_>) -> Result<ArrayRef> {
+    let quotient = |left: i64, right: i64| Checked {
+        value: left as f64 / right as f64,
+        failed: right == 0,
+    };
+    Ok(Arc::new(binary::<Int64Type, Int64Type, Float64Type>(
+        (operands.left, operands.right),
+        operands.is_try,
+        quotient,
+        |_, _| zero_divisor(Operator::Divide),
+    )?))
 }
 
 fn integers<T: ArrowPrimitiveType>(
@@ -101,7 +120,7 @@ where
         Operator::PositiveModulo => {
             binary::<T, T, T>(sides, is_try, Integer::positive_modulo, failure)
         }
-        // The type rule makes doubles of integers that are divided.
+        // The type rule makes doubles of integers that are divided, save for longs, which have a loop of their own.
         Operator::Divide => return Err(operands.unexpected()),
     };
     Ok(Arc::new(array?))

@@ -1,7 +1,7 @@
 //! Which operands an arithmetic operator takes, and what comes out: Spark's ANSI rules.
 //!
 //! 1. Dates, timestamps and intervals have their own table: [`temporal`].
-//! 2. A string yields to the other side; two strings are refused.
+//! 2. A string yields to the other side: beside an integer it must be one, also where `/` then makes doubles. Two strings are refused.
 //! 3. Two decimals, or a decimal and an integer, keep their own precision; the result's follows from both.
 //! 4. Other numbers meet at their common type. `/` makes doubles of them, `div` `BIGINT`s.
 
@@ -20,6 +20,9 @@ use arrow::datatypes::DataType;
 /// What the operators take, for messages.
 const NUMBERS_AND_INTERVALS: &str =
     "(\"NUMERIC\" or \"INTERVAL DAY TO SECOND\" or \"INTERVAL YEAR TO MONTH\" or \"INTERVAL\")";
+
+/// What Spark calls operands of a type that the operator does not take.
+const WRONG_TYPE: &str = "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE";
 
 /// The operands' types and the result's.
 struct Typed {
@@ -64,6 +67,12 @@ pub(super) fn unary(name: &str, arguments: &[Expr]) -> Result<Signature> {
 pub(super) fn tolerant(operator: Operator, arguments: &[Expr]) -> Result<Signature> {
     let mut signature = binary(operator, arguments)?;
     signature.is_nullable = true;
+    // Text that is no number is a failure too: it is read where the operator is computed.
+    for (wanted, argument) in signature.arguments.iter_mut().zip(arguments) {
+        if argument.data_type == DataType::Utf8 && is_numeric(wanted) {
+            *wanted = DataType::Utf8;
+        }
+    }
     Ok(signature)
 }
 
@@ -76,13 +85,28 @@ pub(super) fn binary(operator: Operator, arguments: &[Expr]) -> Result<Signature
     };
     let typed = match temporal(operator, &left.data_type, &right.data_type)? {
         Some(typed) => typed,
-        None => numeric(operator, left, right)?,
+        None if is_moved_or_scaled(operator, &left.data_type, &right.data_type) => {
+            return Err(unexpected_beside(&left.data_type, &right.data_type));
+        }
+        None => numeric(operator, left, right)
+            .map_err(|error| of_different_types(error, operator, left, right))?,
     };
     Ok(Signature {
         arguments: vec![typed.left, typed.right],
         returns: typed.returns,
         is_nullable: any_nullable(arguments),
     })
+}
+
+/// Of all operators but sums and differences, Spark first says that operands that nothing makes one type of differ.
+fn of_different_types(error: Error, operator: Operator, left: &Expr, right: &Expr) -> Error {
+    let (left, right) = (&left.data_type, &right.data_type);
+    let is_sum = matches!(operator, Operator::Add | Operator::Subtract);
+    let has_text = [left, right].contains(&&DataType::Utf8);
+    if !is_sum && left != right && !has_text && error.condition() == Some(WRONG_TYPE) {
+        return different_types(left, right);
+    }
+    error
 }
 
 fn numeric(operator: Operator, left: &Expr, right: &Expr) -> Result<Typed> {
@@ -101,6 +125,14 @@ fn numeric(operator: Operator, left: &Expr, right: &Expr) -> Result<Typed> {
     let common = common_type(&left_type, &right_type)
         .filter(is_numeric)
         .ok_or_else(|| different_types(&left_type, &right_type))?;
+    let has_text = left.data_type == DataType::Utf8 || right.data_type == DataType::Utf8;
+    if operator == Operator::Divide && has_text && is_integral(&common) {
+        return Ok(Typed {
+            left: DataType::Int64,
+            right: DataType::Int64,
+            returns: DataType::Float64,
+        });
+    }
     let common = match operator {
         Operator::Divide => DataType::Float64,
         Operator::IntegralDivide if is_integral(&common) => DataType::Int64,
@@ -170,6 +202,30 @@ fn decimal(operator: Operator, left: (u8, i8), right: (u8, i8)) -> Typed {
     }
 }
 
+/// Whether Spark takes the operator for one on dates and intervals as soon as it sees one side: what else then does not fit is an argument of
+/// an unexpected type.
+fn is_moved_or_scaled(operator: Operator, left: &DataType, right: &DataType) -> bool {
+    let moves = |data_type: &DataType| *data_type == day_time_interval();
+    match operator {
+        Operator::Add => [left, right]
+            .iter()
+            .any(|side| **side == DataType::Date32 || moves(side)),
+        Operator::Subtract => is_datetime(left) || is_datetime(right) || moves(right),
+        Operator::Multiply => is_ansi_interval(left) || is_ansi_interval(right),
+        Operator::Divide => is_ansi_interval(left),
+        Operator::IntegralDivide | Operator::Remainder | Operator::PositiveModulo => false,
+    }
+}
+
+fn unexpected_beside(left: &DataType, right: &DataType) -> Error {
+    Error::invalid(format!(
+        "a date, timestamp or interval cannot stand beside a value of this type. left=`{}`, right=`{}`",
+        sql_name(left),
+        sql_name(right)
+    ))
+    .with_condition("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE")
+}
+
 /// Operands among which is a date, a timestamp or an interval; `None` if there is none, or only beside a type that does not fit.
 fn temporal(operator: Operator, left: &DataType, right: &DataType) -> Result<Option<Typed>> {
     let is_temporal = |data_type: &DataType| is_datetime(data_type) || is_ansi_interval(data_type);
@@ -230,6 +286,9 @@ fn refuse_unknown_units(operator: Operator, left: &DataType, right: &DataType) -
     let text =
         |one: &DataType, other: &DataType| matches!(one, DataType::Utf8) && is_ansi_interval(other);
     if text(left, right) || (operator == Operator::Add && text(right, left)) {
+        if [left, right].contains(&&year_month_interval()) {
+            return Err(different_types(left, right));
+        }
         return Err(Error::unsupported(
             "a STRING plus or minus an interval (cast the string to TIMESTAMP or DATE)",
         ));
@@ -331,5 +390,5 @@ fn wrong_type(wanted: &str, found: &DataType) -> Error {
         "the binary operator requires the input type {wanted}, not \"{}\"",
         sql_name(found)
     ))
-    .with_condition("DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE")
+    .with_condition(WRONG_TYPE)
 }

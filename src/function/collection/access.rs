@@ -9,7 +9,9 @@ use crate::function::signature::{
     Wanted, any_nullable, argument, argument_type, count_arguments, unexpected_type,
 };
 use crate::function::{Call, ScalarFunction, Signature};
-use crate::types::{is_hashable, is_integral, is_orderable, list_of, map_key_value, map_of};
+use crate::types::{
+    common_type, is_hashable, is_integral, is_numeric, is_orderable, list_of, map_key_value, map_of,
+};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int32Array, Int64Array, StringBuilder, UInt32Array,
     new_null_array,
@@ -198,7 +200,15 @@ fn resolve_search(name: &str, returns: DataType, arguments: &[Expr]) -> Result<S
         ))
         .with_condition("DATATYPE_MISMATCH.NULL_TYPE"));
     }
-    let common = common_element(name, &element, &value.data_type)?;
+    // Only whether a value is there is asked with more of the types that numbers meet at.
+    let common = match common_type(&element, &value.data_type) {
+        Some(common)
+            if name == "array_contains" && is_numeric(&element) && is_numeric(&value.data_type) =>
+        {
+            common
+        }
+        _ => common_element(name, &element, &value.data_type)?,
+    };
     if !is_hashable(&common) {
         return Err(no_order(name, &common));
     }
@@ -384,7 +394,8 @@ fn resolve_item(name: &str, arguments: &[Expr]) -> Result<Signature> {
     let collection = argument(name, arguments, 0)?;
     if let Some((key, value)) = map_key_value(&collection.data_type) {
         let wanted = argument(name, arguments, 1)?;
-        let common = common_element(name, key, &wanted.data_type)?;
+        let common = common_element(name, key, &wanted.data_type)
+            .map_err(|error| error.with_condition("DATATYPE_MISMATCH.MAP_FUNCTION_DIFF_TYPES"))?;
         if !is_hashable(&common) {
             return Err(no_order(name, &common));
         }

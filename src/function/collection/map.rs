@@ -175,7 +175,8 @@ fn resolve_contains(arguments: &[Expr]) -> Result<Signature> {
                 .with_condition("DATATYPE_MISMATCH.NULL_TYPE"),
         );
     }
-    let common = common_element("map_contains_key", &key, &wanted.data_type)?;
+    let common = common_element("map_contains_key", &key, &wanted.data_type)
+        .map_err(|error| error.with_condition("DATATYPE_MISMATCH.MAP_FUNCTION_DIFF_TYPES"))?;
     Ok(Signature {
         arguments: vec![map_of(common.clone(), value), common],
         returns: DataType::Boolean,
@@ -227,7 +228,8 @@ fn from_arrays(call: &Call<'_>) -> Result<ArrayRef> {
         if key_range.len() != value_range.len() {
             return Err(Error::data(
                 "the key array and value array of `map_from_arrays` must have the same length",
-            ));
+            )
+            .with_condition("_LEGACY_ERROR_TEMP_2128"));
         }
         key_range.for_each(|element| keys.push(0, element));
         value_range.for_each(|element| values.push(0, element));

@@ -240,6 +240,10 @@ fn resolve_repeat(arguments: &[Expr]) -> Result<Signature> {
     count_arguments("array_repeat", arguments, 2, 2)?;
     let element = argument("array_repeat", arguments, 0)?.data_type.clone();
     let int = [Wanted::Exactly(DataType::Int32)];
+    let given = argument("array_repeat", arguments, 1)?;
+    if !matches!(given.data_type, DataType::Int32 | DataType::Null) {
+        return Err(unexpected_type("array_repeat", given, 1, "INT"));
+    }
     let count = argument_type("array_repeat", arguments, 1, &int)?;
     Ok(Signature {
         arguments: vec![element.clone(), count],

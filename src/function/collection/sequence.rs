@@ -36,7 +36,10 @@ fn resolve(arguments: &[Expr]) -> Result<Signature> {
     count_arguments("sequence", arguments, 2, 3)?;
     let start = argument("sequence", arguments, 0)?;
     let ends = arguments.iter().take(2).map(|end| &end.data_type);
-    let wrong = || unexpected_type("sequence", start, 0, "an integer, a DATE or a TIMESTAMP");
+    let wrong = || {
+        unexpected_type("sequence", start, 0, "an integer, a DATE or a TIMESTAMP")
+            .with_condition("DATATYPE_MISMATCH.SEQUENCE_WRONG_INPUT_TYPES")
+    };
     let common = common_type_of(ends).ok_or_else(wrong)?;
     let (element, step) = match arguments.get(2).map(|step| &step.data_type) {
         None => (common, None),

@@ -103,7 +103,9 @@ fn resolve_two(name: &str, arguments: &[Expr]) -> Result<Signature> {
     refuse_untyped(name, arguments, 2, different)?;
     let left = element_type(name, arguments, 0)?;
     let right = element_type(name, arguments, 1)?;
-    let element = checked(name, common_element(name, &left, &right)?)?;
+    let common =
+        common_element(name, &left, &right).map_err(|error| error.with_condition(different))?;
+    let element = checked(name, common)?;
     Ok(Signature {
         arguments: vec![list_of(element.clone()); 2],
         returns: list_of(element),

@@ -250,6 +250,10 @@ fn add_months(call: &Call<'_>) -> Result<ArrayRef> {
     with_integer(call, |date, months| {
         crate::cast::calendar::add_months(date, i64::from(months))
     })
+    .map_err(|error| match error.condition() {
+        Some("DATETIME_OVERFLOW") => error.with_condition("ARITHMETIC_OVERFLOW"),
+        _ => error,
+    })
 }
 
 fn datediff(call: &Call<'_>) -> Result<ArrayRef> {

@@ -8,7 +8,9 @@ use super::{
 use crate::cast::zone::{MICROS_PER_DAY, Zone};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
-use crate::function::signature::{Wanted, any_nullable, argument_type, count_arguments};
+use crate::function::signature::{
+    Wanted, any_nullable, argument_type, count_arguments, unexpected_type,
+};
 use crate::function::{Call, ScalarFunction, Signature};
 use crate::types;
 use arrow::array::{
@@ -567,6 +569,12 @@ fn timestamp_seconds(call: &Call<'_>) -> Result<ArrayRef> {
 }
 
 fn to_number(name: &str, arguments: &[Expr]) -> Result<Signature> {
+    if let Some(date) = arguments
+        .first()
+        .filter(|date| date.data_type == DataType::Date32)
+    {
+        return Err(unexpected_type(name, date, 0, "TIMESTAMP"));
+    }
     signature(
         name,
         arguments,

@@ -334,7 +334,10 @@ fn resolve_part(name: &str, arguments: &[Expr]) -> Result<Signature> {
             (time_type(&source.data_type), DataType::Int32)
         }
         (DataType::Utf8 | DataType::Null, Part::Second) => (types::timestamp(), seconds),
-        (DataType::Utf8 | DataType::Null, _) => (types::timestamp(), DataType::Int32),
+        (DataType::Utf8 | DataType::Null, Part::Hour | Part::Minute) => {
+            (types::timestamp(), DataType::Int32)
+        }
+        (DataType::Utf8 | DataType::Null, _) => (DataType::Date32, DataType::Int32),
         (DataType::Duration(_), Part::Second) => (source.data_type.clone(), seconds),
         (DataType::Duration(_), Part::Day) => (source.data_type.clone(), DataType::Int32),
         (DataType::Interval(IntervalUnit::YearMonth), Part::Year) => {

@@ -91,7 +91,23 @@ fn invalid(pattern: &str) -> Error {
     Error::invalid(format!(
         "not a date and time pattern, or one with letters that are not supported. pattern=`{pattern}`"
     ))
-    .with_condition("INVALID_DATETIME_PATTERN.WITH_SUGGESTION")
+    .with_condition(condition_of(pattern))
+}
+
+/// What Spark calls the first letter that its formatter does not take: some were those of the formatter before.
+fn condition_of(pattern: &str) -> &'static str {
+    // Every second part stands in quotes.
+    let mut letters = pattern.split('\'').step_by(2).flat_map(str::chars);
+    letters
+        .find_map(|letter| match letter {
+            'A' | 'B' | 'n' | 'N' | 'p' => Some("INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER"),
+            'c' | 'e' => Some("INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_WEEK_BASED_PATTERN"),
+            'Y' | 'w' | 'W' | 'u' => {
+                Some("INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION")
+            }
+            _ => None,
+        })
+        .unwrap_or("INVALID_DATETIME_PATTERN.WITH_SUGGESTION")
 }
 
 fn compile(rest: &mut &[char], depth: usize) -> Option<Vec<Item>> {
@@ -158,7 +174,7 @@ fn quoted(rest: &mut &[char]) -> Option<String> {
 
 fn field(letter: char, count: usize) -> Option<Item> {
     let most = match letter {
-        'y' | 'u' => 6,
+        'y' => 6,
         'M' | 'L' | 'E' | 'O' | 'z' | 'G' | 'Q' | 'q' => 4,
         'd' | 'H' | 'k' | 'K' | 'h' | 'm' | 's' | 'V' => 2,
         'D' => 3,
@@ -167,7 +183,8 @@ fn field(letter: char, count: usize) -> Option<Item> {
         'X' | 'x' | 'Z' => 5,
         _ => return None,
     };
-    (count <= most && (letter != 'V' || count == 2)).then_some(Item::Field { letter, count })
+    (count <= most && (letter != 'V' || count == 2) && (letter != 'O' || count % 3 == 1))
+        .then_some(Item::Field { letter, count })
 }
 
 /// Parts of a wall-clock time.
@@ -200,10 +217,10 @@ fn format_field(letter: char, count: usize, local: i64, zone: (Zone, &str), out:
     let date = civil_from_days(clock.days);
     let hour = clock.hour();
     let number = match letter {
-        'y' | 'u' if count == 2 => date.year.rem_euclid(100),
+        'y' if count == 2 => date.year.rem_euclid(100),
         // The year of the era: the year before the first is the first before Christ.
         'y' if date.year < 1 => 1 - date.year,
-        'y' | 'u' => date.year,
+        'y' => date.year,
         'G' => return out.push_str(era(date.year, count)),
         // The day of a week that begins with the month.
         'F' => i64::from((date.day - 1) % 7 + 1),
@@ -365,7 +382,7 @@ impl Found {
 
     fn set(&mut self, letter: char, count: usize, value: i64) -> Option<()> {
         let place = match letter {
-            'y' | 'u' => &mut self.year,
+            'y' => &mut self.year,
             'M' | 'L' => &mut self.month,
             'd' => &mut self.day,
             'D' => &mut self.day_of_year,
@@ -383,7 +400,7 @@ impl Found {
             's' => &mut self.second,
             _ => return None,
         };
-        *place = Some(if matches!(letter, 'y' | 'u') && count == 2 {
+        *place = Some(if letter == 'y' && count == 2 {
             2_000 + value
         } else {
             value
@@ -395,7 +412,10 @@ impl Found {
 fn parse_items<'a>(items: &[Item], mut text: &'a str, found: &mut Found) -> Option<&'a str> {
     for (number, item) in items.iter().enumerate() {
         text = match item {
-            Item::Text(wanted) => text.strip_prefix(wanted.as_str())?,
+            Item::Text(wanted) => {
+                let (found, rest) = text.split_at_checked(wanted.len())?;
+                found.eq_ignore_ascii_case(wanted).then_some(rest)?
+            }
             Item::Optional(items) => {
                 let mut tried = found.clone();
                 match parse_items(items, text, &mut tried) {
@@ -419,7 +439,7 @@ fn is_number(item: &Item) -> bool {
     match item {
         Item::Field { letter, count } => match letter {
             'M' | 'L' => *count < 3,
-            letter => "yudDHkKhmsSQq".contains(*letter),
+            letter => "ydDHkKhmsSQq".contains(*letter),
         },
         Item::Text(_) | Item::Optional(_) => false,
     }
@@ -447,9 +467,9 @@ fn parse_field<'a>(
         }
         'G' => {
             let names = [era(1, count), era(0, count)];
-            let place = names.iter().position(|name| text.starts_with(name))?;
+            let (place, rest) = parse_name_of(names, text)?;
             found.is_before = place == 1;
-            text.strip_prefix(*names.get(place)?)
+            Some(rest)
         }
         'S' => {
             let digits = text
@@ -475,7 +495,7 @@ fn parse_field<'a>(
 /// One letter takes as many digits as there are, several take just so many; a year of four letters or more takes at least those, unless
 /// another number follows at once.
 fn parse_number(letter: char, count: usize, is_adjacent: bool, text: &str) -> Option<(i64, &str)> {
-    let is_year = matches!(letter, 'y' | 'u') && count != 2;
+    let is_year = letter == 'y' && count != 2;
     let (sign, digits) = match text.strip_prefix('-') {
         Some(rest) if is_year => (-1, rest),
         _ => (1, text),
@@ -493,10 +513,23 @@ fn parse_number(letter: char, count: usize, is_adjacent: bool, text: &str) -> Op
     Some((sign * value, digits.get(takes..)?))
 }
 
+/// One of the names, by its first three letters if the pattern has three.
 fn parse_name<'a>(names: &[&str], count: usize, text: &'a str) -> Option<(i64, &'a str)> {
+    let names = names.iter().map(|name| match count {
+        0..=3 => name.get(..3).unwrap_or(name),
+        _ => name,
+    });
+    parse_name_of(names, text)
+}
+
+/// The first of the names, in capitals or not, that the text begins with: its number, and the text behind it.
+fn parse_name_of<'a, 'n>(
+    names: impl IntoIterator<Item = &'n str>,
+    text: &'a str,
+) -> Option<(i64, &'a str)> {
     (0_i64..).zip(names).find_map(|(index, name)| {
-        let name = if count > 3 { name } else { name.get(..3)? };
-        Some((index, text.strip_prefix(name)?))
+        let (found, rest) = text.split_at_checked(name.len())?;
+        found.eq_ignore_ascii_case(name).then_some((index, rest))
     })
 }
 

@@ -4,7 +4,7 @@
 //! little less. Decimals and integers are exact. With a scale, `ceil` and `floor` work on decimals.
 
 use super::{arguments, entry};
-use crate::cast::{double_digits, power_of_ten};
+use crate::cast::{double_digits, may_give_null, power_of_ten};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, Value};
 use crate::function::signature::{Wanted, any_nullable, argument_type, constant, count_arguments};
@@ -141,10 +141,14 @@ fn resolve_bound(name: &str, arguments: &[Expr]) -> Result<Signature> {
     if arguments.len() == 2 {
         let input = argument_type(name, arguments, 0, &[Wanted::Decimal])?;
         let places = scale_of(name, arguments)?;
+        // NaN and the infinities are no decimals.
+        let is_float = arguments
+            .first()
+            .is_some_and(|number| may_give_null(&number.data_type, &input));
         return Ok(Signature {
             returns: rounded_type(&input, places),
             arguments: with_scale(input, arguments),
-            is_nullable: any_nullable(arguments),
+            is_nullable: is_float || any_nullable(arguments),
         });
     }
     let wanted = [

@@ -220,7 +220,7 @@ fn malformed_intervals_are_refused() {
           |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
     ");
     assert_snapshot!(refused("SELECT INTERVAL 1 YEAR 2 DAYS"), @"
-        [PARSE_SYNTAX_ERROR] an interval literal cannot mix years or months with smaller units; line 1 column 8
+        [_LEGACY_ERROR_TEMP_0029] an interval literal cannot mix years or months with smaller units; line 1 column 8
           |
         1 | SELECT INTERVAL 1 YEAR 2 DAYS
           |        ^^^^^^^^^^^^^^^^^^^^^^

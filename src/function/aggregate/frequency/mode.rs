@@ -39,6 +39,12 @@ fn resolve(name: &'static str, arguments: &[Expr]) -> Result<Signature> {
     }
     let mut wanted = vec![value.data_type.clone()];
     for index in 1..arguments.len() {
+        if argument(name, arguments, index)?.data_type != DataType::Boolean {
+            return Err(Error::invalid(format!(
+                "`{name}` requires the \"BOOLEAN\" type as second parameter"
+            ))
+            .with_condition("UNEXPECTED_INPUT_TYPE"));
+        }
         if constant_flag(name, arguments, index)?.is_none() {
             return Err(crate::function::signature::unexpected_null(
                 name,

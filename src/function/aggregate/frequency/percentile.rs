@@ -16,7 +16,7 @@ use arrow::array::{
     IntervalYearMonthArray, ListArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, IntervalYearMonthType};
 use std::sync::Arc;
 
 pub(super) const DEFINITIONS: &[Definition] = &[
@@ -346,7 +346,11 @@ impl Summary for Percentile {
 fn as_doubles(values: &ArrayRef) -> Result<ArrayRef> {
     let numbers = match values.data_type() {
         DataType::Duration(_) => arrow::compute::cast(values, &DataType::Int64)?,
-        DataType::Interval(_) => arrow::compute::cast(values, &DataType::Int32)?,
+        // Arrow has no cast of months.
+        DataType::Interval(_) => {
+            let months = values.as_primitive::<IntervalYearMonthType>();
+            return Ok(Arc::new(months.unary::<_, Float64Type>(f64::from)));
+        }
         _ => Arc::clone(values),
     };
     Ok(arrow::compute::cast(&numbers, &DataType::Float64)?)

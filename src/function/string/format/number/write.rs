@@ -59,8 +59,11 @@ impl NumberFormat {
                     }
                 }
                 Token::Separator => {
-                    let is_inside = out.ends_with(|last: char| last.is_ascii_digit());
-                    out.push(if is_inside { ',' } else { ' ' });
+                    if out.ends_with(|last: char| last.is_ascii_digit()) {
+                        out.push(',');
+                    } else {
+                        push_digit(&mut out, ' ');
+                    }
                 }
                 Token::Point => {
                     is_behind = true;
