@@ -25,7 +25,7 @@ pub(crate) use aggregate::{AggregateList, GroupingSetKeys, is_aggregate_call};
 pub(crate) use column::find_column;
 pub use interval::{CalendarInterval, parse_interval};
 pub(crate) use over::WindowList;
-pub(crate) use time_window::WindowSpec;
+pub(crate) use time_window::{WindowSpec, is_window_call};
 
 use crate::cast::{can_cast, may_give_null};
 use crate::error::{Error, Result};
@@ -52,6 +52,8 @@ pub fn resolve(ast: &Ast, schema: &PlanSchema) -> Result<Expr> {
 pub(crate) enum Place {
     /// A `SELECT` list, or a column of a data frame.
     Projection,
+    /// `HAVING`, `QUALIFY` or `ORDER BY`, which see the list.
+    Above,
     /// `WHERE`, or a filter.
     Where,
     /// `GROUP BY`.

@@ -18,6 +18,7 @@ use crate::source::SourceFactory;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The event time of a column that a watermark was declared on. It follows the column through projections, and through
 /// `window()`, as Spark's column metadata does.
@@ -68,6 +69,25 @@ pub struct LogicalPlan {
     pub node: PlanNode,
     /// What its rows are.
     pub schema: Arc<PlanSchema>,
+}
+
+/// Which declaration of event time a watermark node comes from. A view that is used twice has its node twice, perhaps over different rows;
+/// both then move one watermark, as in Spark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WatermarkDeclaration(u64);
+
+impl WatermarkDeclaration {
+    /// One that no other node has.
+    pub fn new() -> WatermarkDeclaration {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        WatermarkDeclaration(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Default for WatermarkDeclaration {
+    fn default() -> WatermarkDeclaration {
+        WatermarkDeclaration::new()
+    }
 }
 
 /// An output column of a projection.
@@ -159,6 +179,7 @@ pub enum PlanNode {
         input: Arc<LogicalPlan>,
         column: usize,
         delay_ms: i64,
+        declaration: WatermarkDeclaration,
     },
     /// Appends the columns of a generator (`explode`, `posexplode`, `inline`, `stack`, …) to the input's columns, one row per
     /// row it generates; with `is_outer` a row that generates nothing stays, with nulls.

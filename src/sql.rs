@@ -29,7 +29,7 @@ mod token;
 pub use ast::ObjectName;
 pub use statement::{Insert, Statement, StatementKind, ViewDefinition};
 
-use crate::error::{Position, Result, Span};
+use crate::error::{Error, Position, Result, Span};
 use crate::expr::Ast;
 use crate::function::user::UserFunctions;
 use crate::plan::LogicalPlan;
@@ -166,6 +166,11 @@ pub fn parse_query_with(text: &str, functions: &UserFunctions) -> Result<Query> 
             Some((last, before)) if last.kind == TokenKind::Symbol(";") => before,
             _ => tokens,
         };
+        if tokens.is_empty() {
+            return Err(
+                Error::invalid("the query is empty").with_condition("PARSE_EMPTY_STATEMENT")
+            );
+        }
         Parser::new(text, tokens)
             .with_functions(functions)
             .whole_query(shown)

@@ -216,23 +216,30 @@ impl Analyzer<'_> {
                 Ok(resolved)
             }
             _ if ORDERED.contains(&name) => Err(wrong_order(name, "takes one key")),
-            _ => Err(Error::invalid(format!(
-                "the function `{name}` does not support WITHIN GROUP (ORDER BY ...)"
-            ))
-            .with_condition("INVALID_WITHIN_GROUP_EXPRESSION.UNEXPECTED_WITHIN_GROUP")),
+            _ => Err(super::over::unsupported_syntax(
+                name,
+                "WITHIN GROUP (ORDER BY ...)",
+            )),
         }
     }
 
     /// A condition that rows must meet.
     pub(crate) fn resolve_condition(&mut self, ast: &Ast) -> Result<Expr> {
         let resolved = self.resolve(ast)?;
-        if !crate::types::can_implicitly_cast(&resolved.data_type, &DataType::Boolean) {
+        if !matches!(resolved.data_type, DataType::Boolean | DataType::Null) {
+            let (what, condition) = match self.place {
+                Place::AggregateFilter => {
+                    ("FILTER expression", "INVALID_AGGREGATE_FILTER.NOT_BOOLEAN")
+                }
+                Place::JoinCondition => ("join condition", "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE"),
+                _ => ("filter expression", "DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN"),
+            };
             return Err(Error::invalid(format!(
-                "filter expression \"{}\" of type \"{}\" is not a boolean",
+                "{what} \"{}\" of type \"{}\" is not a boolean",
                 self.text(ast),
                 crate::types::sql_name(&resolved.data_type)
             ))
-            .with_condition("DATATYPE_MISMATCH.FILTER_NOT_BOOLEAN")
+            .with_condition(condition)
             .with_span(ast.span));
         }
         Ok(crate::analyze::cast_to(resolved, &DataType::Boolean))
@@ -321,7 +328,7 @@ impl Analyzer<'_> {
                     "the FILTER clause of an aggregate must not contain an aggregate function: {text}"
                 ),
             ),
-            Place::Projection | Place::JoinCondition | Place::Generator => (
+            Place::Projection | Place::Above | Place::JoinCondition | Place::Generator => (
                 "UNSUPPORTED_EXPR_FOR_OPERATOR",
                 format!(
                     "an aggregate function cannot be evaluated here: {text}. Aggregate in a subquery"

@@ -29,6 +29,20 @@ const GENERATORS: &[&str] = &[
     "variant_explode_outer",
 ];
 
+/// Functions whose parameters have names in Spark too.
+const NAMED_IN_SPARK: &[&str] = &[
+    "count_min_sketch",
+    "explode",
+    "explode_outer",
+    "inline",
+    "inline_outer",
+    "mask",
+    "posexplode",
+    "posexplode_outer",
+    "variant_explode",
+    "variant_explode_outer",
+];
+
 /// Whether a call of this name is resolved without the registry: forms, generators, time windows, casts by type name.
 pub(crate) fn is_form(name: &str) -> bool {
     super::form::NAMES.contains(&name)
@@ -45,10 +59,12 @@ pub(crate) fn is_generator(name: &str) -> bool {
 impl Analyzer<'_> {
     pub(super) fn resolve_call(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
         if let Some(over) = &call.over {
+            let resolved = self.resolve_over(ast, call, over)?;
+            // As in Spark, what is wrong with it anyway is said first.
             if self.is_streaming {
                 return Err(self.refuse_over(ast, call));
             }
-            return self.resolve_over(ast, call, over);
+            return Ok(resolved);
         }
         match &call.user {
             Some(UserFunction::Scalar(function)) => {
@@ -132,6 +148,19 @@ impl Analyzer<'_> {
         call: &AstCall,
     ) -> Result<Expr> {
         let arguments = in_order(call, function.usage)?;
+        let is_operator = !call
+            .name
+            .starts_with(|first: char| first.is_alphabetic() || first == '_');
+        if is_operator
+            && arguments
+                .iter()
+                .any(|one| matches!(one.kind, AstKind::Star(_)))
+        {
+            return Err(
+                Error::invalid(format!("`*` cannot be an operand of `{}`", call.name))
+                    .with_condition("INVALID_USAGE_OF_STAR_OR_REGEX"),
+            );
+        }
         let resolved = if has_lambda(&arguments) {
             self.resolve_higher_order(&call.name, &arguments)?
         } else {
@@ -164,10 +193,14 @@ impl Analyzer<'_> {
             ))
             .with_condition("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS");
         }
+        let condition = match self.place {
+            Place::GroupBy => "UNSUPPORTED_EXPR_FOR_OPERATOR",
+            _ => "UNSUPPORTED_GENERATOR.OUTSIDE_SELECT",
+        };
         Error::invalid(format!(
             "the generator is not supported: outside the SELECT clause, found: \"{text}\""
         ))
-        .with_condition("UNSUPPORTED_GENERATOR.OUTSIDE_SELECT")
+        .with_condition(condition)
     }
 }
 
@@ -337,11 +370,16 @@ pub(crate) fn in_order<'a>(call: &'a AstCall, usage: &str) -> Result<Cow<'a, [As
 }
 
 fn unknown_parameter(function: &str, name: &str, parameters: &[String]) -> Error {
+    let condition = if NAMED_IN_SPARK.contains(&function) {
+        "UNRECOGNIZED_PARAMETER_NAME"
+    } else {
+        "NAMED_PARAMETERS_NOT_SUPPORTED"
+    };
     Error::invalid(format!(
         "the function `{function}` has no parameter of this name, it takes ({}). argument=`{name}`",
         parameters.join(", ")
     ))
-    .with_condition("UNRECOGNIZED_PARAMETER_NAME")
+    .with_condition(condition)
 }
 
 /// The names between the parentheses of a usage line.

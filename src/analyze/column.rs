@@ -293,6 +293,16 @@ impl Analyzer<'_> {
         else {
             return Ok(None);
         };
+        if matches!(
+            self.place,
+            Place::AggregateArgument | Place::AggregateFilter
+        ) {
+            return Err(Error::invalid(format!(
+                "a name that the same list gave cannot be used in an aggregate function: {}. Write what it stands for",
+                quoted(parts)
+            ))
+            .with_condition("UNSUPPORTED_FEATURE.LATERAL_COLUMN_ALIAS_IN_AGGREGATE_FUNC"));
+        }
         let later = self.aliases.split_off(position);
         let resolved = match later.first() {
             Some((_, ast)) => self.resolve(ast.without_alias()),

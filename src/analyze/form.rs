@@ -96,8 +96,10 @@ impl Analyzer<'_> {
 
     fn logical(&mut self, ast: &Ast, call: &AstCall, kind: Connective) -> Result<Expr> {
         let [left, right] = two(call)?;
-        let left = self.logical_side(ast, left)?;
-        let right = self.logical_side(ast, right)?;
+        let left = self.resolve(left)?;
+        let right = self.resolve(right)?;
+        let left = self.logical_side(ast, &left, &right)?;
+        let right = self.logical_side(ast, &right, &left)?;
         Ok(Expr {
             data_type: DataType::Boolean,
             is_nullable: left.is_nullable || right.is_nullable,
@@ -106,19 +108,23 @@ impl Analyzer<'_> {
         })
     }
 
-    fn logical_side(&mut self, ast: &Ast, side: &Ast) -> Result<Expr> {
-        let resolved = self.resolve(side)?;
-        if !can_implicitly_cast(&resolved.data_type, &DataType::Boolean) {
-            return Err(mismatch(
-                "BINARY_OP_WRONG_TYPE",
-                &self.text(ast),
-                &format!(
-                    "the binary operator requires the input type \"BOOLEAN\", not \"{}\"",
-                    sql_name(&resolved.data_type)
-                ),
-            ));
+    fn logical_side(&self, ast: &Ast, side: &Expr, other: &Expr) -> Result<Expr> {
+        if can_implicitly_cast(&side.data_type, &DataType::Boolean) {
+            return Ok(cast_to(side.clone(), &DataType::Boolean));
         }
-        Ok(cast_to(resolved, &DataType::Boolean))
+        let which = if side.data_type == other.data_type {
+            "BINARY_OP_WRONG_TYPE"
+        } else {
+            "BINARY_OP_DIFF_TYPES"
+        };
+        Err(mismatch(
+            which,
+            &self.text(ast),
+            &format!(
+                "the binary operator requires the input type \"BOOLEAN\", not \"{}\"",
+                sql_name(&side.data_type)
+            ),
+        ))
     }
 
     /// A condition of a branch.

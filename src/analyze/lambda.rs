@@ -3,6 +3,7 @@
 //! In the body, parameter `i` is column `outer columns + i`, after the columns of the input and the parameters of the lambdas
 //! around it.
 
+use crate::analyze::column::same_name;
 use crate::analyze::{Analyzer, Parameter};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstKind, Expr, ExprKind};
@@ -59,6 +60,17 @@ impl Analyzer<'_> {
                 names.len()
             ))
             .with_condition("INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH"));
+        }
+        let is_repeated = |(position, name): (usize, &String)| {
+            let before = names.get(..position).unwrap_or_default();
+            before.iter().any(|other| same_name(other, name))
+        };
+        if names.iter().enumerate().any(is_repeated) {
+            return Err(Error::invalid(format!(
+                "the parameters of a lambda have different names. parameters=`{}`",
+                names.join(", ")
+            ))
+            .with_condition("INVALID_LAMBDA_FUNCTION_CALL.DUPLICATE_ARG_NAMES"));
         }
         let outer_columns = self.schema.columns.len() + self.parameters.len();
         let before = self.parameters.len();

@@ -349,7 +349,7 @@ impl Analyzer<'_> {
             Place::GroupBy => "GROUP BY",
             Place::JoinCondition => "JOIN",
             Place::AggregateFilter => "FILTER",
-            Place::Projection | Place::AggregateArgument | Place::Generator => {
+            Place::Projection | Place::Above | Place::AggregateArgument | Place::Generator => {
                 return Error::invalid(format!(
                     "a window function cannot be evaluated here: {text}. Compute it in a subquery"
                 ))
@@ -372,7 +372,8 @@ pub(super) fn without_over(function: &WindowFunction) -> Error {
     .with_condition("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE")
 }
 
-fn unsupported_syntax(name: &str, what: &str) -> Error {
+/// What is said about a clause behind a call that the function does not take.
+pub(super) fn unsupported_syntax(name: &str, what: &str) -> Error {
     Error::invalid(format!("the function `{name}` does not support {what}"))
         .with_condition("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX")
 }

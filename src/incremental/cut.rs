@@ -25,7 +25,7 @@ use crate::format::ColumnTest;
 use crate::operator::StatefulOperator;
 use crate::operator::limit::AppendLimit;
 use crate::plan::over::WindowCall;
-use crate::plan::{Generator, JoinType, LogicalPlan, PlanNode, Relation};
+use crate::plan::{Generator, JoinType, LogicalPlan, PlanNode, Relation, WatermarkDeclaration};
 use crate::sink::OutputMode;
 use crate::source::SourceFactory;
 use arrow::compute::concat_batches;
@@ -55,6 +55,8 @@ pub(super) struct Cut<'a> {
     blocks: Vec<Block>,
     flows: Vec<Flow>,
     event_times: Vec<EventTimeSeen>,
+    /// The declaration of each of them.
+    declarations: Vec<WatermarkDeclaration>,
     /// For each flow that starts at a source: which of the source's columns it takes. Resolved at the end, when it is known what all
     /// users of the source need together.
     wanted: Vec<(usize, Vec<usize>)>,
@@ -82,6 +84,7 @@ pub(super) fn cut(
         blocks: Vec::new(),
         flows: Vec::new(),
         event_times: Vec::new(),
+        declarations: Vec::new(),
         wanted: Vec::new(),
         tests: Vec::new(),
         operators: BTreeSet::new(),
@@ -125,7 +128,11 @@ impl Cut<'_> {
                 input,
                 column,
                 delay_ms,
-            } => self.watermark(input, *column, *delay_ms, needed),
+                declaration,
+            } => {
+                let node = self.watermark_node(*declaration, *delay_ms);
+                self.watermark(input, *column, node, needed)
+            }
             PlanNode::Generate {
                 input,
                 generator,
@@ -333,20 +340,29 @@ impl Cut<'_> {
         }])
     }
 
-    fn watermark(
-        &mut self,
-        input: &LogicalPlan,
-        column: usize,
-        delay_ms: i64,
-        needed: &Columns,
-    ) -> Result<Vec<Branch>> {
-        let mut below = needed.clone();
-        below.insert(column);
-        let node = self.event_times.len();
+    /// The number of a watermark node; all nodes of one declaration have the same, so that the latest row of any of them counts.
+    fn watermark_node(&mut self, declaration: WatermarkDeclaration, delay_ms: i64) -> usize {
+        let mut known = self.declarations.iter();
+        if let Some(node) = known.position(|known| *known == declaration) {
+            return node;
+        }
+        self.declarations.push(declaration);
         self.event_times.push(EventTimeSeen {
             delay_ms,
             ..EventTimeSeen::default()
         });
+        self.event_times.len() - 1
+    }
+
+    fn watermark(
+        &mut self,
+        input: &LogicalPlan,
+        column: usize,
+        node: usize,
+        needed: &Columns,
+    ) -> Result<Vec<Branch>> {
+        let mut below = needed.clone();
+        below.insert(column);
         let branches = self.walk(input, &below)?;
         let column = position(&below, column);
         let branches = add(branches, || Some(Stage::Watermark { node, column }));

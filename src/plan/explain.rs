@@ -59,6 +59,7 @@ fn line(plan: &LogicalPlan) -> String {
             input,
             column,
             delay_ms,
+            ..
         } => {
             let name = name_of(&input.schema.columns, *column);
             format!("EventTimeWatermark {name}, delay {}", delay(*delay_ms))

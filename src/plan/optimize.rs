@@ -54,6 +54,7 @@ fn push(plan: &Arc<LogicalPlan>, conditions: Vec<Expr>) -> Result<Arc<LogicalPla
             input,
             column,
             delay_ms,
+            declaration,
         } => {
             let (above, below) =
                 split(conditions, |condition| condition.columns().contains(column));
@@ -62,6 +63,7 @@ fn push(plan: &Arc<LogicalPlan>, conditions: Vec<Expr>) -> Result<Arc<LogicalPla
                 input: push(input, below)?,
                 column,
                 delay_ms,
+                declaration: *declaration,
             };
             Ok(filtered(with(plan, node), above))
         }

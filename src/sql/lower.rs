@@ -14,11 +14,13 @@ use super::Relations;
 use super::ast::{
     Body, Ident, JoinCondition, Organization, QueryAst, Select, SelectItem, SetOperator,
 };
+use crate::analyze::resolve;
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstKind};
-use crate::plan::{LogicalPlan, builder};
-use arrow::array::AsArray;
-use arrow::datatypes::{DataType, Int32Type, Int64Type};
+use crate::function::signature::folded;
+use crate::plan::{LogicalPlan, PlanSchema, builder};
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Int32Type};
 use std::sync::Arc;
 
 type Plan = Arc<LogicalPlan>;
@@ -222,28 +224,36 @@ fn organized(input: &Plan, organization: &Organization) -> Result<Plan> {
 
 /// A number of rows: a constant that is not negative.
 fn row_count(ast: &Ast) -> Result<u64> {
-    let AstKind::Literal(value) = &ast.kind else {
-        return Err(Error::unsupported("an expression in LIMIT or OFFSET").with_span(ast.span));
-    };
-    let number = match value.data_type() {
-        DataType::Int32 => i64::from(value.as_primitive::<Int32Type>().value(0)),
-        DataType::Int64 => value.as_primitive::<Int64Type>().value(0),
-        other => {
-            return Err(Error::invalid(format!(
-                "a number of rows is an integer. type=`{}`",
-                crate::types::sql_name(other)
-            ))
-            .with_condition("INVALID_LIMIT_LIKE_EXPRESSION.DATA_TYPE")
-            .with_span(ast.span));
-        }
-    };
-    u64::try_from(number).map_err(|_| {
+    let refused = |why: &str, which: &str| {
         Error::invalid(format!(
-            "a number of rows is not negative. value=`{number}`"
+            "LIMIT and OFFSET take a number of rows, {why}. expression=`{}`",
+            ast.sql(&PlanSchema::default())
         ))
-        .with_condition("INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE")
+        .with_condition(format!("INVALID_LIMIT_LIKE_EXPRESSION.{which}"))
         .with_span(ast.span)
-    })
+    };
+    let mut names_column = false;
+    ast.walk(&mut |inner| {
+        names_column |= matches!(inner.kind, AstKind::Name(_) | AstKind::Subquery(_));
+        true
+    });
+    if names_column {
+        return Err(refused("which is the same for all rows", "IS_UNFOLDABLE"));
+    }
+    let resolved = resolve(ast, &PlanSchema::default())?;
+    if !resolved.is_constant() {
+        return Err(refused("which is the same for all rows", "IS_UNFOLDABLE"));
+    }
+    if resolved.data_type != DataType::Int32 {
+        return Err(refused("of type INT", "DATA_TYPE"));
+    }
+    let value = folded("LIMIT", std::slice::from_ref(&resolved), 0)
+        .map_err(|error| error.with_span(ast.span))?;
+    if value.is_null(0) {
+        return Err(refused("which is not null", "IS_NULL"));
+    }
+    u64::try_from(value.as_primitive::<Int32Type>().value(0))
+        .map_err(|_| refused("which is not negative", "IS_NEGATIVE"))
 }
 
 /// `left UNION right` and its like.

@@ -241,6 +241,15 @@ impl<'a> Parser<'a> {
         while self.eat_symbol(".") {
             parts.push(self.identifier(what)?.value);
         }
+        if self.is_symbol("-") && matches!(self.peek_at(1).kind, TokenKind::Word(_)) {
+            let message = format!(
+                "a name with a hyphen stands in backticks. name=`{}-…`",
+                parts.join(".")
+            );
+            return Err(Error::invalid(message)
+                .with_condition("INVALID_IDENTIFIER")
+                .with_span(self.span_from(start)));
+        }
         Ok(ObjectName {
             parts,
             span: self.span_from(start),

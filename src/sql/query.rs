@@ -83,6 +83,9 @@ const UNSUPPORTED_CLAUSES: [(&str, &str); 5] = [
     ("MATCH_RECOGNIZE", "MATCH_RECOGNIZE"),
 ];
 
+/// The most columns of a `CUBE` within `GROUPING SETS`.
+const CUBE_COLUMNS_MAX: usize = 12;
+
 impl Parser<'_> {
     /// A query with everything around it.
     ///
@@ -343,7 +346,12 @@ impl Parser<'_> {
     }
 
     fn select_items(&mut self) -> Result<Vec<SelectItem>> {
+        let mut is_first = true;
         self.comma_separated(|parser| {
+            if parser.is_keyword("FROM") && !parser.is_symbol_at(1, "(") {
+                return Err(parser.no_item_before_from(is_first));
+            }
+            is_first = false;
             let item = parser.aliased_expression()?;
             let is_star = matches!(item.kind, AstKind::Star(_));
             if is_star
@@ -357,6 +365,18 @@ impl Parser<'_> {
             }
             Ok(SelectItem::Expr(item))
         })
+    }
+
+    /// `SELECT FROM t` and `SELECT a, FROM t`: to Spark, `FROM` is a column then, under an alias.
+    fn no_item_before_from(&self, is_first: bool) -> Error {
+        if is_first {
+            return Error::invalid("the SELECT has no list: name columns between SELECT and FROM")
+                .with_condition("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION")
+                .with_span(self.span());
+        }
+        Error::invalid("a comma stands before FROM: remove the trailing comma")
+            .with_condition("TRAILING_COMMA_IN_SELECT")
+            .with_span(self.span())
     }
 
     /// An expression behind a keyword, if it is there.
@@ -417,9 +437,41 @@ impl Parser<'_> {
             return self.parenthesized(Parser::grouping_set).map(Grouping::Cube);
         }
         if self.eat_all(&["GROUPING", "SETS"]) {
-            return self.parenthesized(Parser::grouping_set).map(Grouping::Sets);
+            let sets = self.parenthesized(Parser::grouping_sets)?;
+            return Ok(Grouping::Sets(sets.into_iter().flatten().collect()));
         }
         self.expression().map(Grouping::Key)
+    }
+
+    /// An element of `GROUPING SETS`: a set, or the sets that `ROLLUP`, `CUBE` or `GROUPING SETS` stand for.
+    fn grouping_sets(&mut self) -> Result<Vec<Vec<Ast>>> {
+        let start = self.span();
+        let is_called = self.is_symbol_at(1, "(");
+        if is_called && self.is_one_of(&["ROLLUP", "CUBE"])
+            || self.are_keywords(&["GROUPING", "SETS"])
+        {
+            return self.nested(|parser| match parser.grouping()? {
+                Grouping::Rollup(lists) => Ok((0..=lists.len())
+                    .rev()
+                    .map(|length| lists.iter().take(length).flatten().cloned().collect())
+                    .collect()),
+                Grouping::Cube(lists) if lists.len() > CUBE_COLUMNS_MAX => {
+                    let what =
+                        format!("a CUBE of more than {CUBE_COLUMNS_MAX} columns in GROUPING SETS");
+                    Err(parser.unsupported(&what, parser.span_from(start)))
+                }
+                Grouping::Cube(lists) => Ok((0..1_usize << lists.len())
+                    .map(|chosen| {
+                        let is_chosen = |(index, _): &(usize, _)| chosen >> index & 1 == 1;
+                        let lists = lists.iter().enumerate().filter(is_chosen);
+                        lists.flat_map(|(_, list)| list).cloned().collect()
+                    })
+                    .collect()),
+                Grouping::Sets(sets) => Ok(sets),
+                Grouping::Key(key) => Ok(vec![vec![key]]),
+            });
+        }
+        Ok(vec![self.grouping_set()?])
     }
 
     /// `a`, `(a, b)` or `()`.

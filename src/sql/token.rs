@@ -109,7 +109,13 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<Token>> {
         .tokenize_with_location()
         .map_err(|error| {
             let start = position(error.location);
-            syntax_error(lower_first(&error.message), Span { start, end: start })
+            let is_comment = error.message.contains("multi-line comment");
+            let error = syntax_error(lower_first(&error.message), Span { start, end: start });
+            if is_comment {
+                error.with_condition("UNCLOSED_BRACKETED_COMMENT")
+            } else {
+                error
+            }
         })?;
     let mut folder = Folder {
         text,

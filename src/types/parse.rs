@@ -259,7 +259,7 @@ impl Parser {
                     return Err(Error::invalid(format!(
                         "decimal scale cannot be greater than precision. scale=`{scale}` precision=`{precision}`"
                     ))
-                    .with_condition("INVALID_DECIMAL_PRECISION_SCALE"));
+                    .with_condition("DECIMAL_SCALE_EXCEEDS_PRECISION"));
                 }
                 Ok(DataType::Decimal128(precision, scale))
             }

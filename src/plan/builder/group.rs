@@ -9,9 +9,10 @@
 mod rewrite;
 mod sets;
 
-use crate::analyze::column::StarOr;
+use crate::analyze::column::{StarOr, unresolved_column};
 use crate::analyze::{
-    AggregateList, Analyzer, GroupingSetKeys, Place, WindowList, WindowSpec, is_aggregate_call,
+    AggregateList, Analyzer, GroupingSetKeys, Place, WindowList, WindowSpec, find_column,
+    is_aggregate_call, is_window_call,
 };
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstKind, Expr};
@@ -24,6 +25,7 @@ use crate::plan::builder::{Output, column, filtered, node};
 use crate::plan::over::WindowCall;
 use crate::plan::{AggregateExpr, Column, LogicalPlan, NamedExpr, PlanNode, SessionKey};
 use crate::types::{is_hashable, sql_name};
+use arrow::datatypes::DataType;
 use rewrite::Rewrite;
 pub(super) use rewrite::{below, exprs as list_exprs};
 use std::sync::Arc;
@@ -111,7 +113,7 @@ pub(super) fn resolve(level: &Level, items: &[StarOr], select: &Select) -> Resul
             having_scope.outputs,
         ));
     let having = match &select.having {
-        Some(having) => Some(analyzer.resolve_condition(having)?),
+        Some(having) => Some(resolve_having(&mut analyzer, having, &resolved)?),
         None => None,
     };
     let of_list = windows.calls.len();
@@ -143,6 +145,36 @@ pub(super) fn resolve(level: &Level, items: &[StarOr], select: &Select) -> Resul
         outputs: having_scope.outputs,
     };
     group.finish(resolved, &above, order_by)
+}
+
+/// `HAVING`. What is no condition is cast to one, as Spark's parser does; a window of it would be one over the list.
+fn resolve_having(analyzer: &mut Analyzer<'_>, having: &Ast, items: &[Item]) -> Result<Expr> {
+    let listed: Vec<Column> = items.iter().flat_map(Item::columns).collect();
+    let mut unknown = None;
+    having.walk(&mut |ast| {
+        if let AstKind::Call(call) = &ast.kind
+            && is_window_call(call)
+            && let Some(AstKind::Name(parts)) = call.arguments.first().map(|time| &time.kind)
+        {
+            unknown.get_or_insert((parts.clone(), ast.span));
+        }
+        true
+    });
+    if let Some((parts, span)) = unknown
+        && find_column(&listed, &parts)?.is_none()
+    {
+        return Err(unresolved_column(&parts, &listed).with_span(span));
+    }
+    let resolved = analyzer.resolve(having)?;
+    if resolved.data_type == DataType::Boolean {
+        return Ok(resolved);
+    }
+    let cast = AstKind::Cast {
+        input: Box::new(having.clone()),
+        data_type: DataType::Boolean,
+        is_try: false,
+    };
+    analyzer.resolve(&Ast::new(cast).at(having.span))
 }
 
 /// The keys of `grouping()`, as an analyzer sees them whose first columns are those of the list.
@@ -414,10 +446,26 @@ impl Group {
             grouping_id,
             width: plan.schema.columns.len(),
             input: &before,
+            list: &[],
             outputs: 0,
         };
+        let generators = items
+            .iter()
+            .filter(|item| matches!(item, Item::Generator(_)))
+            .count();
+        if generators > 1 {
+            return Err(Error::invalid(format!(
+                "the generator is not supported: only one generator allowed per aggregate clause but found {generators}"
+            ))
+            .with_condition("UNSUPPORTED_GENERATOR.MULTI_GENERATOR"));
+        }
         let items = rewrite.items(items, &plan.schema)?;
-        let above = Rewrite { outputs, ..rewrite };
+        let list: Vec<Column> = items.iter().flat_map(Item::columns).collect();
+        let above = Rewrite {
+            outputs,
+            list: &list,
+            ..rewrite
+        };
         let mut input = plan;
         let columns: Vec<Expr> = items.iter().flat_map(list_exprs).collect();
         let width = input.schema.columns.len();

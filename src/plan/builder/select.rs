@@ -335,7 +335,7 @@ impl SortScope {
             let width = self.schema.columns.len();
             window.remap_columns(width, &|index| index + self.outputs)
         });
-        Analyzer::new(&self.schema, Place::Projection)
+        Analyzer::new(&self.schema, Place::Above)
             .streaming(level.is_streaming)
             .with_window(window, self.outputs)
     }
@@ -435,38 +435,29 @@ fn not_in_list(key: &OrderKey) -> Error {
         .with_span(key.item.expr.span)
 }
 
-/// The node of the generator of a list, if there is one, and the list over its columns.
+/// The nodes of the generators of a list, each over the one before, so that every row comes with each combination; and the list over their
+/// columns.
 fn with_generator(
     input: &Arc<LogicalPlan>,
     items: Vec<Item>,
 ) -> Result<(Arc<LogicalPlan>, Vec<Output>)> {
-    let width = input.schema.columns.len();
-    let generators = items
-        .iter()
-        .filter(|item| matches!(item, Item::Generator(_)))
-        .count();
-    if generators > 1 {
-        return Err(Error::invalid(format!(
-            "the generator is not supported: only one generator allowed per SELECT clause but found {generators}"
-        ))
-        .with_condition("UNSUPPORTED_GENERATOR.MULTI_GENERATOR"));
+    let mut plan = Arc::clone(input);
+    for item in &items {
+        if let Item::Generator(made) = item {
+            plan = made.clone().apply(&plan, None);
+        }
     }
-    let made = items.iter().find_map(|item| match item {
-        Item::Generator(made) => Some(made.clone()),
-        Item::Column(_) => None,
-    });
-    let plan = match made {
-        Some(made) => made.apply(input, None),
-        None => Arc::clone(input),
-    };
     let mut outputs = vec![];
+    let mut next = input.schema.columns.len();
     for item in items {
         match item {
             Item::Column(output) => outputs.push(output),
-            Item::Generator(made) => outputs.extend(
-                (width..width + made.columns().len())
-                    .filter_map(|index| Output::of_column(&plan.schema, index)),
-            ),
+            Item::Generator(made) => {
+                let end = next + made.columns().len();
+                outputs
+                    .extend((next..end).filter_map(|index| Output::of_column(&plan.schema, index)));
+                next = end;
+            }
         }
     }
     Ok((plan, outputs))

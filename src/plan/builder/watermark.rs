@@ -4,7 +4,7 @@ use crate::analyze::{Analyzer, Place, parse_interval};
 use crate::error::{Error, Result};
 use crate::expr::{Ast, Expr};
 use crate::plan::builder::{Output, column, node, project};
-use crate::plan::{EventTime, LogicalPlan, PlanNode};
+use crate::plan::{EventTime, LogicalPlan, PlanNode, WatermarkDeclaration};
 use crate::types::sql_name;
 use arrow::datatypes::DataType;
 use std::sync::Arc;
@@ -56,6 +56,7 @@ pub fn watermark(
         input: plan,
         column: index,
         delay_ms,
+        declaration: WatermarkDeclaration::new(),
     };
     Ok(node(watermark, columns))
 }

@@ -84,6 +84,13 @@ impl Parser<'_> {
             return Ok(call("in", vec![input, subquery], self.span_from(start)));
         }
         let start = input.span;
+        if self.is_symbol("(") && self.is_symbol_at(1, ")") {
+            let span = self.skip_parentheses()?;
+            let message = "IN needs at least one value in its parentheses";
+            return Err(crate::error::Error::invalid(message)
+                .with_condition("INVALID_SQL_SYNTAX.EMPTY_IN_PREDICATE")
+                .with_span(span));
+        }
         let mut arguments = vec![input];
         arguments.extend(self.parenthesized(Parser::expression)?);
         let span: Span = self.span_from(start);
@@ -123,7 +130,7 @@ impl Parser<'_> {
             if escape.chars().count() != 1 {
                 let message = format!("an escape is one character. found=`{escape}`");
                 return Err(crate::error::Error::invalid(message)
-                    .with_condition("INVALID_ESCAPE_CHAR")
+                    .with_condition("INVALID_ESC")
                     .with_span(place));
             }
             arguments.push(literal::text(&escape, place));

@@ -17,6 +17,7 @@ use crate::expr::{Ast, AstKind};
 use crate::plan::builder::{self, JoinCondition};
 use crate::plan::{Column, JoinType, LogicalPlan, PlanNode};
 use crate::sql::ast::{Body, QueryAst, Select, SelectItem};
+use crate::types::{common_type, sql_name};
 
 /// The condition of errors about names that stand for no column.
 const UNRESOLVED: &str = "UNRESOLVED_COLUMN.WITH_SUGGESTION";
@@ -130,8 +131,18 @@ impl Lowering<'_> {
         let mut can_be_null = false;
         for (wanted, value) in member.values.iter().zip(&inner.values) {
             let value = own(value)?;
-            can_be_null |= resolve(wanted, &outer.schema)?.is_nullable
-                || resolve(&value, &right.schema)?.is_nullable;
+            let wanted_side = resolve(wanted, &outer.schema)?;
+            let value_side = resolve(&value, &right.schema)?;
+            if common_type(&wanted_side.data_type, &value_side.data_type).is_none() {
+                return Err(Error::invalid(format!(
+                    "the values before IN and those of the subquery cannot be compared. before=`{}`, subquery=`{}`",
+                    sql_name(&wanted_side.data_type),
+                    sql_name(&value_side.data_type)
+                ))
+                .with_condition("DATATYPE_MISMATCH.IN_SUBQUERY_DATA_TYPE_MISMATCH")
+                .with_span(member.span));
+            }
+            can_be_null |= wanted_side.is_nullable || value_side.is_nullable;
             equalities.push(Ast::call("=", vec![wanted.clone(), value]).at(member.span));
         }
         if member.is_negated && can_be_null {

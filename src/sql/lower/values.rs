@@ -58,7 +58,12 @@ pub(super) fn plan(values: &Values) -> Result<Plan> {
         builder::select(&source, &named)
     });
     let selected = selected.collect::<Result<Vec<_>>>()?;
-    builder::union(&selected).map_err(|error| error.with_span(values.span))
+    builder::union(&selected).map_err(|error| {
+        Error::invalid("the values of a column of an inline table have no type in common")
+            .with_condition("INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE")
+            .with_span(values.span)
+            .with_source(error)
+    })
 }
 
 fn column_name(index: usize) -> String {

@@ -1,6 +1,7 @@
 //! Turning what was resolved over the input of an aggregation into expressions over its output.
 
 use crate::analyze::aggregate::{AGGREGATES, GROUPING_ID};
+use crate::analyze::column::unresolved_column;
 use crate::analyze::over::WINDOWS;
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
@@ -21,6 +22,8 @@ pub(super) struct Rewrite<'a> {
     pub(super) width: usize,
     /// The columns of the input.
     pub(super) input: &'a [Column],
+    /// The columns of the list, for those above it: what is neither there nor grouped is not found.
+    pub(super) list: &'a [Column],
     /// How many columns of a list come before those of the input in what is rewritten; they stay, before those of the output.
     pub(super) outputs: usize,
 }
@@ -73,6 +76,10 @@ impl Rewrite<'_> {
                     body: Box::new(self.part(body, written, Some(outermost))?),
                 }
             }
+            // As in Spark, which makes a column of it below the aggregation.
+            ExprKind::Call(function, _) if function.name == "window_time" && self.outputs == 0 => {
+                return Err(self.not_grouped(expr, "window_time"));
+            }
             _ => return expr.map_children(&mut |child| self.part(child, written, lambda)),
         };
         Ok(Expr {
@@ -105,7 +112,15 @@ impl Rewrite<'_> {
         {
             return Ok(at(index - outer + self.outputs + self.width));
         }
-        Err(self.not_grouped(expr, index - self.outputs))
+        let name = self
+            .input
+            .get(index - self.outputs)
+            .map_or("", |column| &column.name);
+        if self.outputs > 0 {
+            let parts = [name.to_owned()];
+            return Err(unresolved_column(&parts, self.list).with_span(expr.span));
+        }
+        Err(self.not_grouped(expr, name))
     }
 
     /// A reference to a key. Under grouping sets it may be null where the expression is not.
@@ -120,8 +135,7 @@ impl Rewrite<'_> {
         }
     }
 
-    fn not_grouped(&self, expr: &Expr, index: usize) -> Error {
-        let name = self.input.get(index).map_or("", |column| &column.name);
+    fn not_grouped(&self, expr: &Expr, name: &str) -> Error {
         let error = if self.keys.is_empty() {
             Error::invalid(format!(
                 "the query does not include a GROUP BY clause. Add GROUP BY or turn it into the window functions using OVER clauses: the column `{name}` is neither grouped nor aggregated"
