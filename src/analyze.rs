@@ -246,7 +246,7 @@ impl<'a> Analyzer<'a> {
             )
             .with_condition("INVALID_LAMBDA_FUNCTION_CALL.NON_HIGHER_ORDER_FUNCTION")),
             AstKind::Subquery(_) => Err(Error::unsupported(
-                "a subquery at this place (it may stand in WHERE, IN and EXISTS there between ANDs, and in the SELECT list)",
+                "a subquery at this place (it may stand in WHERE, HAVING and the SELECT list)",
             )),
         }
     }

@@ -20,6 +20,9 @@ pub(crate) const TIMESTAMP_LITERAL: &str = "__timestamp";
 /// The call that an interval literal is: the constant, then its first and its last unit, which our types do not have.
 pub(crate) const INTERVAL_LITERAL: &str = "__interval";
 
+/// The call that a scalar subquery is whose rows are counted: its value, and how many rows it has.
+pub(crate) const ONLY_ROW: &str = "__only_row";
+
 pub use evaluate::{BoundLambda, Value};
 pub use over::{Frame, FrameBound, FrameUnit, Over, SortItem};
 

@@ -25,6 +25,7 @@ mod statement;
 #[cfg(test)]
 mod tests;
 mod token;
+mod turn;
 
 pub use ast::ObjectName;
 pub use statement::{Insert, Statement, StatementKind, ViewDefinition};
@@ -99,6 +100,7 @@ impl Query {
         let span = self.ast.span;
         let relation = RelationAst::Subquery {
             query: Box::new(self.ast),
+            sample: None,
             watermark: None,
             alias: Some(RelationAlias {
                 name: Ident {

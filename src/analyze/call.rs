@@ -6,7 +6,7 @@
 use crate::analyze::column::{quoted, same_name};
 use crate::analyze::{Analyzer, Place, cast_to, mismatch, time_window};
 use crate::error::{Error, Result};
-use crate::expr::{Ast, AstCall, AstKind, Expr, ExprKind};
+use crate::expr::{Ast, AstCall, AstKind, Expr, ExprKind, ONLY_ROW, Over};
 use crate::function::user::{ScalarUdf, UserFunction};
 use crate::function::{AggregateFunction, ScalarFunction, Signature, registry};
 use crate::options::nearest;
@@ -59,12 +59,7 @@ pub(crate) fn is_generator(name: &str) -> bool {
 impl Analyzer<'_> {
     pub(super) fn resolve_call(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
         if let Some(over) = &call.over {
-            let resolved = self.resolve_over(ast, call, over)?;
-            // As in Spark, what is wrong with it anyway is said first.
-            if self.is_streaming {
-                return Err(self.refuse_over(ast, call));
-            }
-            return Ok(resolved);
+            return self.resolve_over_rows(ast, call, over);
         }
         match &call.user {
             Some(UserFunction::Scalar(function)) => {
@@ -88,7 +83,7 @@ impl Analyzer<'_> {
             return Err(self.refuse_generator(ast));
         }
         if let Some(function) = registry::scalar(&call.name)
-            && !call.name.starts_with("__")
+            && (!call.name.starts_with("__") || call.name == ONLY_ROW)
         {
             refuse_modifiers(call)?;
             return self.resolve_scalar(&function, ast, call);
@@ -148,25 +143,22 @@ impl Analyzer<'_> {
         call: &AstCall,
     ) -> Result<Expr> {
         let arguments = in_order(call, function.usage)?;
-        let is_operator = !call
-            .name
-            .starts_with(|first: char| first.is_alphabetic() || first == '_');
-        if is_operator
-            && arguments
-                .iter()
-                .any(|one| matches!(one.kind, AstKind::Star(_)))
-        {
-            return Err(
-                Error::invalid(format!("`*` cannot be an operand of `{}`", call.name))
-                    .with_condition("INVALID_USAGE_OF_STAR_OR_REGEX"),
-            );
-        }
+        refuse_stars(call, &arguments)?;
         let resolved = if has_lambda(&arguments) {
             self.resolve_higher_order(&call.name, &arguments)?
         } else {
             self.resolve_all(&arguments)?
         };
         apply(function, resolved, || self.text(ast))
+    }
+
+    /// A function over rows; as in Spark, what is wrong with it anyway is said before that streams have none.
+    fn resolve_over_rows(&mut self, ast: &Ast, call: &AstCall, over: &Over) -> Result<Expr> {
+        let resolved = self.resolve_over(ast, call, over)?;
+        if self.is_streaming {
+            return Err(self.refuse_over(ast, call));
+        }
+        Ok(resolved)
     }
 
     /// What is said about `OVER` on a stream.
@@ -309,6 +301,22 @@ pub(super) fn unresolved_routine(name: &str) -> Error {
         quoted(&[name.to_owned()])
     ))
     .with_condition("UNRESOLVED_ROUTINE")
+}
+
+/// Functions take stars, operators do not.
+fn refuse_stars(call: &AstCall, arguments: &[Ast]) -> Result<()> {
+    let is_function = call
+        .name
+        .starts_with(|first: char| first.is_alphabetic() || first == '_');
+    if is_function
+        || !arguments
+            .iter()
+            .any(|one| matches!(one.kind, AstKind::Star(_)))
+    {
+        return Ok(());
+    }
+    let message = format!("`*` cannot be an operand of `{}`", call.name);
+    Err(Error::invalid(message).with_condition("INVALID_USAGE_OF_STAR_OR_REGEX"))
 }
 
 fn has_lambda(arguments: &[Ast]) -> bool {

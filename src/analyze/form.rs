@@ -98,8 +98,9 @@ impl Analyzer<'_> {
         let [left, right] = two(call)?;
         let left = self.resolve(left)?;
         let right = self.resolve(right)?;
-        let left = self.logical_side(ast, &left, &right)?;
-        let right = self.logical_side(ast, &right, &left)?;
+        let right_type = right.data_type.clone();
+        let right = self.logical_side(ast, right, &left.data_type)?;
+        let left = self.logical_side(ast, left, &right_type)?;
         Ok(Expr {
             data_type: DataType::Boolean,
             is_nullable: left.is_nullable || right.is_nullable,
@@ -108,11 +109,11 @@ impl Analyzer<'_> {
         })
     }
 
-    fn logical_side(&self, ast: &Ast, side: &Expr, other: &Expr) -> Result<Expr> {
+    fn logical_side(&self, ast: &Ast, side: Expr, other: &DataType) -> Result<Expr> {
         if can_implicitly_cast(&side.data_type, &DataType::Boolean) {
-            return Ok(cast_to(side.clone(), &DataType::Boolean));
+            return Ok(cast_to(side, &DataType::Boolean));
         }
-        let which = if side.data_type == other.data_type {
+        let which = if side.data_type == *other {
             "BINARY_OP_WRONG_TYPE"
         } else {
             "BINARY_OP_DIFF_TYPES"

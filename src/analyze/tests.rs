@@ -50,6 +50,10 @@ fn connectives_are_lazy_and_take_conditions_only() {
     assert!(matches!(both.kind, ExprKind::And(..)));
     assert_eq!(
         condition(&call("or", &[n("b"), n("v")])),
+        "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES"
+    );
+    assert_eq!(
+        condition(&call("and", &[n("v"), n("v")])),
         "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE"
     );
 }
@@ -166,7 +170,7 @@ fn arguments_may_be_named() {
     );
     assert_eq!(
         failed(named(&[None, Some("nope"), None])),
-        "UNRECOGNIZED_PARAMETER_NAME"
+        "NAMED_PARAMETERS_NOT_SUPPORTED"
     );
     assert_eq!(
         failed(named(&[Some("expr2"), Some("expr2"), None])),

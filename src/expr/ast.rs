@@ -28,6 +28,12 @@ impl Ast {
         ))
     }
 
+    /// A column by the parts of its name, which may hold dots.
+    pub(crate) fn name_of(parts: &[&str]) -> Ast {
+        let parts = parts.iter().map(|part| (*part).to_owned());
+        Ast::new(AstKind::Name(parts.collect()))
+    }
+
     /// A constant, given as an array of exactly one row.
     pub fn literal(value: ArrayRef) -> Ast {
         Ast::new(AstKind::Literal(value))

@@ -1,12 +1,12 @@
 //! `typeof`, `assert_true` and `raise_error`: about expressions, and for stopping a query on purpose.
 
 use crate::error::{Error, Result};
-use crate::expr::{Expr, Value};
+use crate::expr::{Expr, ONLY_ROW, Value};
 use crate::function::signature::{Wanted, argument, argument_type, count_arguments};
 use crate::function::{Call, ScalarFunction, Signature};
 use crate::types::simple_string;
 use arrow::array::{Array, ArrayRef, AsArray, StringArray, new_null_array};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Int64Type};
 use std::sync::Arc;
 
 /// The functions of this module.
@@ -39,7 +39,47 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
             kernel: raise_error,
             is_deterministic: true,
         },
+        ScalarFunction {
+            name: ONLY_ROW,
+            usage: "__only_row(value, rows)",
+            description: "the value, or an error if it stands for several rows",
+            example: "",
+            resolve: resolve_only_row,
+            kernel: only_row,
+            is_deterministic: true,
+        },
     ]
+}
+
+fn resolve_only_row(arguments: &[Expr]) -> Result<Signature> {
+    count_arguments(ONLY_ROW, arguments, 2, 2)?;
+    let data_type = &argument(ONLY_ROW, arguments, 0)?.data_type;
+    Ok(Signature {
+        arguments: vec![data_type.clone(), DataType::Int64],
+        returns: data_type.clone(),
+        is_nullable: true,
+    })
+}
+
+/// The value of a scalar subquery, of which the second argument says how many rows it has.
+fn only_row(call: &Call<'_>) -> Result<ArrayRef> {
+    let (Some(value), Some(rows)) = (call.arguments.first(), call.arguments.get(1)) else {
+        return Err(Error::internal(
+            "a scalar subquery without its number of rows",
+        ));
+    };
+    let counts = rows.array().as_primitive::<Int64Type>();
+    let has_several = |row: usize| {
+        let at = rows.index(row);
+        counts.is_valid(at) && counts.value(at) > 1
+    };
+    if (0..call.rows).any(has_several) {
+        return Err(Error::data(
+            "more than one row returned by a subquery used as an expression: aggregate in it, or limit it to one row",
+        )
+        .with_condition("SCALAR_SUBQUERY_TOO_MANY_ROWS"));
+    }
+    value.to_array(call.rows)
 }
 
 fn resolve_typeof(arguments: &[Expr]) -> Result<Signature> {

@@ -141,6 +141,7 @@ pub(super) enum RelationAst {
     Table {
         name: ObjectName,
         stream: Option<StreamClause>,
+        sample: Option<Ast>,
         watermark: Option<WatermarkClause>,
         alias: Option<RelationAlias>,
         span: Span,
@@ -148,6 +149,7 @@ pub(super) enum RelationAst {
     /// `(query) alias`.
     Subquery {
         query: Box<QueryAst>,
+        sample: Option<Ast>,
         watermark: Option<WatermarkClause>,
         alias: Option<RelationAlias>,
     },
@@ -175,12 +177,49 @@ pub(super) enum RelationAst {
         input: Box<RelationAst>,
         view: LateralView,
     },
+    /// `relation PIVOT (…) alias`.
+    Pivot {
+        input: Box<RelationAst>,
+        pivot: Pivot,
+        alias: Option<RelationAlias>,
+    },
+    /// `relation UNPIVOT (…) alias`.
+    Unpivot {
+        input: Box<RelationAst>,
+        unpivot: Unpivot,
+        alias: Option<RelationAlias>,
+    },
     /// `(relation) alias`.
     Aliased {
         input: Box<RelationAst>,
         watermark: Option<WatermarkClause>,
         alias: Option<RelationAlias>,
     },
+}
+
+/// `PIVOT (sum(v) AS s, … FOR (k, l) IN (('a', 1) AS x, …))`.
+#[derive(Debug, Clone)]
+pub(super) struct Pivot {
+    /// The aggregates, with their aliases.
+    pub(super) aggregates: Vec<Ast>,
+    /// The columns whose values become columns.
+    pub(super) columns: Vec<Ast>,
+    /// The values, as many in each as there are columns, with their aliases.
+    pub(super) values: Vec<(Vec<Ast>, Option<Ident>)>,
+    pub(super) span: Span,
+}
+
+/// `UNPIVOT [INCLUDE NULLS] ((v, w) FOR n IN ((a, b) AS x, …))`.
+#[derive(Debug, Clone)]
+pub(super) struct Unpivot {
+    pub(super) includes_nulls: bool,
+    /// What the columns of values are called.
+    pub(super) values: Vec<Ident>,
+    /// What the column of names is called.
+    pub(super) name: Ident,
+    /// The columns that become rows, as many in each as there are columns of values, with their aliases.
+    pub(super) columns: Vec<(Vec<Ast>, Option<Ident>)>,
+    pub(super) span: Span,
 }
 
 /// `STREAM t WITH (…) IDENTIFIED BY name`.

@@ -111,7 +111,7 @@ impl Parser<'_> {
     }
 
     /// An expression without `AND`, `OR`, `NOT` and predicates on its top level.
-    fn value_expression(&mut self) -> Result<Ast> {
+    pub(super) fn value_expression(&mut self) -> Result<Ast> {
         self.nested(|parser| parser.operators(Binding::Comparison))
     }
 

@@ -8,6 +8,8 @@ mod pipe;
 mod relation;
 mod subquery;
 mod table;
+mod turn;
+mod value;
 mod values;
 
 use super::Relations;
@@ -108,14 +110,22 @@ impl<'a> Lowering<'a> {
             input = self.filtered(&input, condition, &select.subqueries)?;
         }
         let mut items = items(&select.items, &input)?;
+        let mut having = select.having.clone();
+        let visible = items.len();
+        let mut above = None;
         if !select.subqueries.is_empty() {
-            (input, items) = self.with_values(&input, items, &select.subqueries)?;
+            if !is_cut(select, organization) {
+                (having, above) = subquery::above_groups(having.as_ref(), &mut items);
+            }
+            let is_grouped = select.group_by.is_some() || having.is_some();
+            (input, items, having) =
+                self.with_values(&input, items, having, &select.subqueries, is_grouped)?;
         }
         let block = builder::Select {
             items,
             is_distinct: select.is_distinct,
             group_by: select.group_by.clone(),
-            having: select.having.clone(),
+            having,
             qualify: select.qualify.clone(),
             windows: select.windows.clone(),
             order_by: organization.order_by.clone(),
@@ -123,8 +133,25 @@ impl<'a> Lowering<'a> {
             offset: organization.offset.as_ref().map_or(Ok(0), row_count)?,
             operator_name: None,
         };
-        builder::select_block(&input, &block).map_err(|error| error.with_span(select.span))
+        let plan =
+            builder::select_block(&input, &block).map_err(|error| error.with_span(select.span))?;
+        let Some(above) = above else {
+            return Ok(plan);
+        };
+        let hidden = plan.schema.columns.iter().skip(visible);
+        let hidden: Vec<String> = hidden.map(|column| column.name.clone()).collect();
+        let plan = self.filtered(&plan, &above, &select.subqueries)?;
+        Ok(builder::drop_columns(&plan, &hidden))
     }
+}
+
+/// Whether what comes after `HAVING` counts rows or tells them apart, so that nothing may be filtered behind it.
+fn is_cut(select: &Select, organization: &Organization) -> bool {
+    select.is_distinct
+        || select.qualify.is_some()
+        || !organization.order_by.is_empty()
+        || organization.limit.is_some()
+        || organization.offset.is_some()
 }
 
 /// The items of a list, with `* EXCEPT` written out.

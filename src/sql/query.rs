@@ -10,7 +10,7 @@ use crate::expr::{Ast, AstKind};
 use crate::plan::builder::{Grouping, SortItem};
 
 /// Words that are no alias unless they are quoted or follow `AS`.
-const NO_ALIAS: [&str; 61] = [
+const NO_ALIAS: [&str; 62] = [
     "SELECT",
     "FROM",
     "WHERE",
@@ -44,6 +44,7 @@ const NO_ALIAS: [&str; 61] = [
     "SORT",
     "PIVOT",
     "UNPIVOT",
+    "FOR",
     "TABLESAMPLE",
     "MATCH_RECOGNIZE",
     "IDENTIFIED",

@@ -15,10 +15,7 @@ use crate::expr::AstKind;
 use crate::plan::JoinType;
 
 /// Words that may follow a table and of which we have nothing, with what they begin.
-const UNSUPPORTED: [(&str, &str); 6] = [
-    ("TABLESAMPLE", "TABLESAMPLE"),
-    ("PIVOT", "PIVOT"),
-    ("UNPIVOT", "UNPIVOT"),
+const UNSUPPORTED: [(&str, &str); 3] = [
     ("MATCH_RECOGNIZE", "MATCH_RECOGNIZE"),
     ("VERSION", "time travel (VERSION AS OF)"),
     ("TIMESTAMP", "time travel (TIMESTAMP AS OF)"),
@@ -53,7 +50,14 @@ impl Parser<'_> {
             let start = parser.span();
             let mut left = parser.relation_primary()?;
             let mut links = 0;
-            while let Some((join_type, is_natural)) = parser.join_type()? {
+            loop {
+                if parser.is_one_of(&["PIVOT", "UNPIVOT"]) {
+                    left = parser.turned(left)?;
+                    continue;
+                }
+                let Some((join_type, is_natural)) = parser.join_type()? else {
+                    break;
+                };
                 links += 1;
                 parser.check_height(links)?;
                 if parser.is_keyword("LATERAL") {
@@ -243,9 +247,11 @@ impl Parser<'_> {
             self.expect_symbol("(")?;
             let query = Box::new(self.query()?);
             self.expect_symbol(")")?;
+            let sample = self.sample()?;
             let watermark = self.watermark()?;
             return Ok(RelationAst::Subquery {
                 query,
+                sample,
                 watermark,
                 alias: self.relation_alias()?,
             });
@@ -323,12 +329,14 @@ impl Parser<'_> {
             ));
         }
         self.refuse_table_clauses()?;
+        let sample = self.sample()?;
         let watermark = self.watermark()?;
         let alias = self.relation_alias()?;
         self.refuse_table_clauses()?;
         Ok(RelationAst::Table {
             name,
             stream: None,
+            sample,
             watermark,
             alias,
             span: self.span_from(start),
@@ -373,12 +381,14 @@ impl Parser<'_> {
         if self.eat_all(&["IDENTIFIED", "BY"]) {
             stream.identified_by = Some(self.identifier("the name of the source")?.value);
         }
+        let sample = self.sample()?;
         let watermark = self.watermark()?;
         let alias = self.relation_alias()?;
         self.refuse_table_clauses()?;
         Ok(RelationAst::Table {
             name,
             stream: Some(stream),
+            sample,
             watermark,
             alias,
             span: self.span_from(start),
@@ -411,7 +421,7 @@ impl Parser<'_> {
     }
 
     /// `[AS] t [(a, b)]`, if it comes next.
-    fn relation_alias(&mut self) -> Result<Option<RelationAlias>> {
+    pub(super) fn relation_alias(&mut self) -> Result<Option<RelationAlias>> {
         let is_explicit = self.eat("AS");
         if !is_explicit && !self.is_alias() {
             return Ok(None);

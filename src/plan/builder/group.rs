@@ -133,6 +133,9 @@ pub(super) fn resolve(level: &Level, items: &[StarOr], select: &Select) -> Resul
     let mut analyzer = scope
         .analyzer_with(level, aggregates)
         .with_grouping_sets(shifted(grouping_sets.as_ref(), &resolved, scope.outputs));
+    for item in &select.order_by {
+        refuse_window_call(&item.expr, &resolved)?;
+    }
     let order_by = resolve_order(&mut analyzer, &scope, &select.order_by)?;
     let aggregates = analyzer.into_aggregates().entries;
 
@@ -147,24 +150,30 @@ pub(super) fn resolve(level: &Level, items: &[StarOr], select: &Select) -> Resul
     group.finish(resolved, &above, order_by)
 }
 
-/// `HAVING`. What is no condition is cast to one, as Spark's parser does; a window of it would be one over the list.
-fn resolve_having(analyzer: &mut Analyzer<'_>, having: &Ast, items: &[Item]) -> Result<Expr> {
-    let listed: Vec<Column> = items.iter().flat_map(Item::columns).collect();
-    let mut unknown = None;
-    having.walk(&mut |ast| {
+/// Refuses `window(…)` above the list: as in Spark it would be one over the columns of the list, where its time is not.
+fn refuse_window_call(above: &Ast, items: &[Item]) -> Result<()> {
+    let mut times = Vec::new();
+    above.walk(&mut |ast| {
         if let AstKind::Call(call) = &ast.kind
             && is_window_call(call)
             && let Some(AstKind::Name(parts)) = call.arguments.first().map(|time| &time.kind)
         {
-            unknown.get_or_insert((parts.clone(), ast.span));
+            times.push((parts, ast.span));
         }
         true
     });
-    if let Some((parts, span)) = unknown
-        && find_column(&listed, &parts)?.is_none()
-    {
-        return Err(unresolved_column(&parts, &listed).with_span(span));
+    let listed: Vec<Column> = items.iter().flat_map(Item::columns).collect();
+    for (parts, span) in times {
+        if find_column(&listed, parts)?.is_none() {
+            return Err(unresolved_column(parts, &listed).with_span(span));
+        }
     }
+    Ok(())
+}
+
+/// `HAVING`. What is no condition is cast to one, as Spark's parser does.
+fn resolve_having(analyzer: &mut Analyzer<'_>, having: &Ast, items: &[Item]) -> Result<Expr> {
+    refuse_window_call(having, items)?;
     let resolved = analyzer.resolve(having)?;
     if resolved.data_type == DataType::Boolean {
         return Ok(resolved);

@@ -377,7 +377,7 @@ fn finish(resolved: Resolved, select: &Select) -> Result<Arc<LogicalPlan>> {
         order_by,
         windowed: _,
     } = resolved;
-    let (input, mut outputs) = with_generator(&input, items)?;
+    let (input, mut outputs) = with_generator(&input, items);
     let visible = outputs.len();
     let mut keys: Vec<SortKey> = vec![];
     for key in order_by {
@@ -437,10 +437,7 @@ fn not_in_list(key: &OrderKey) -> Error {
 
 /// The nodes of the generators of a list, each over the one before, so that every row comes with each combination; and the list over their
 /// columns.
-fn with_generator(
-    input: &Arc<LogicalPlan>,
-    items: Vec<Item>,
-) -> Result<(Arc<LogicalPlan>, Vec<Output>)> {
+fn with_generator(input: &Arc<LogicalPlan>, items: Vec<Item>) -> (Arc<LogicalPlan>, Vec<Output>) {
     let mut plan = Arc::clone(input);
     for item in &items {
         if let Item::Generator(made) = item {
@@ -460,5 +457,5 @@ fn with_generator(
             }
         }
     }
-    Ok((plan, outputs))
+    (plan, outputs)
 }

@@ -85,6 +85,64 @@ fn a_subquery_of_one_row_is_a_value() {
 }
 
 #[test]
+fn subqueries_are_values_wherever_values_may_stand() {
+    for (query, expected) in [
+        (
+            "SELECT k FROM s WHERE n = 'd' OR k IN (SELECT k FROM t)",
+            r#"{"k":1} {"k":2} {}"#,
+        ),
+        (
+            "SELECT k, EXISTS (SELECT 1 FROM t WHERE t.k = s.k) AS e FROM s WHERE k > 1",
+            r#"{"k":2,"e":true} {"k":3,"e":false}"#,
+        ),
+        // As in Spark both are false where nulls leave it open.
+        (
+            "SELECT k IN (SELECT v FROM t) AS i, k NOT IN (SELECT v FROM t) AS n FROM s WHERE k = 1",
+            r#"{"i":false,"n":false}"#,
+        ),
+        (
+            "SELECT k, (SELECT max(v) FROM t WHERE t.k = s.k) AS m, (SELECT count(*) FROM t WHERE t.k = s.k) AS c FROM s WHERE k > 1",
+            r#"{"k":2,"m":20,"c":2} {"k":3,"c":0}"#,
+        ),
+        (
+            "SELECT k, (SELECT v FROM t WHERE t.k = s.k) AS v FROM s WHERE k = 1",
+            r#"{"k":1,"v":10}"#,
+        ),
+        (
+            "SELECT count(*) AS c FROM s HAVING count(*) > (SELECT min(k) FROM t)",
+            r#"{"c":4}"#,
+        ),
+        (
+            "SELECT max(k) AS m FROM s GROUP BY k < 3 HAVING max(k) IN (SELECT k FROM t)",
+            r#"{"m":2}"#,
+        ),
+    ] {
+        assert_eq!(rows(query), expected, "{query}");
+    }
+}
+
+#[test]
+fn rows_become_columns_and_columns_rows() {
+    for (query, expected) in [
+        (
+            "SELECT * FROM t PIVOT (sum(v) AS s, count(*) AS c FOR k IN (1 AS one, 2, 3))",
+            r#"{"one_s":10,"one_c":1,"2_s":20,"2_c":2}"#,
+        ),
+        (
+            "SELECT * FROM t UNPIVOT (x FOR name IN (k AS key, v))",
+            r#"{"name":"key","x":1} {"name":"v","x":10} {"name":"key","x":2} {"name":"key","x":2} {"name":"v","x":20}"#,
+        ),
+        ("SELECT * FROM t TABLESAMPLE (1 ROWS)", r#"{"k":1,"v":10}"#),
+        (
+            "SELECT * FROM s UNPIVOT (x FOR name IN (k, n))",
+            "UNPIVOT_VALUE_DATA_TYPE_MISMATCH",
+        ),
+    ] {
+        assert_eq!(rows(query), expected, "{query}");
+    }
+}
+
+#[test]
 fn subqueries_that_are_wrong_or_unknown_are_refused() {
     for (query, expected) in [
         (
@@ -105,14 +163,18 @@ fn subqueries_that_are_wrong_or_unknown_are_refused() {
     for (query, expected) in [
         (
             "SELECT * FROM s WHERE k = (SELECT k FROM t)",
-            "a scalar subquery that is not an aggregate",
+            "SCALAR_SUBQUERY_TOO_MANY_ROWS",
         ),
         (
-            "SELECT * FROM s WHERE n = 'd' OR k IN (SELECT k FROM t)",
+            "SELECT * FROM s WHERE n = 'd' OR k IN (SELECT k FROM t WHERE t.k = s.k)",
             "between the ANDs of WHERE",
         ),
         (
-            "SELECT count(*) AS n FROM s HAVING count(*) > (SELECT min(k) FROM t)",
+            "SELECT (SELECT max(v) FROM t WHERE t.k > s.k) AS m FROM s",
+            "that is no equality",
+        ),
+        (
+            "SELECT s.k FROM s JOIN t ON s.k = t.k AND s.k IN (SELECT k FROM t)",
             "a subquery at this place",
         ),
     ] {

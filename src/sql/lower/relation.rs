@@ -1,6 +1,6 @@
 //! `FROM`: tables, streams, subqueries, joins, generators, and the watermarks declared on them.
 
-use super::{Lowering, Plan, aliased, condition, table, values};
+use super::{Lowering, Plan, aliased, condition, row_count, table, values};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstKind};
 use crate::plan::JoinType;
@@ -36,6 +36,7 @@ impl Lowering<'_> {
             RelationAst::Table {
                 name,
                 stream,
+                sample,
                 watermark,
                 alias,
                 span,
@@ -45,15 +46,18 @@ impl Lowering<'_> {
                     Some(own) => builder::alias(&plan, own),
                     None => plan,
                 };
+                let plan = sampled(plan, sample.as_ref())?;
                 finished(plan, watermark.as_ref(), alias.as_ref())
                     .map_err(|error| error.with_span(*span))
             }
             RelationAst::Subquery {
                 query,
+                sample,
                 watermark,
                 alias,
             } => {
                 let plan = builder::alias(&self.query(query)?, NAMELESS);
+                let plan = sampled(plan, sample.as_ref())?;
                 finished(plan, watermark.as_ref(), alias.as_ref())
             }
             RelationAst::Values { values, alias } => {
@@ -77,6 +81,16 @@ impl Lowering<'_> {
                     .map_err(|error| error.with_span(*span))
             }
             RelationAst::Lateral { input, view } => generated(&self.relation(input)?, view),
+            RelationAst::Pivot {
+                input,
+                pivot,
+                alias,
+            } => self.pivoted(input, pivot, alias.as_ref()),
+            RelationAst::Unpivot {
+                input,
+                unpivot,
+                alias,
+            } => self.unpivoted(input, unpivot, alias.as_ref()),
             RelationAst::Aliased {
                 input,
                 watermark,
@@ -108,6 +122,19 @@ impl Lowering<'_> {
         let (_, plan) = inner_first.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
         Some(Plan::clone(plan))
     }
+}
+
+/// As many rows as `TABLESAMPLE` says.
+fn sampled(plan: Plan, rows: Option<&Ast>) -> Result<Plan> {
+    match rows {
+        Some(rows) => Ok(builder::limit(&plan, Some(row_count(rows)?), 0)),
+        None => Ok(plan),
+    }
+}
+
+/// Gives the alias, if it is there.
+pub(super) fn named(plan: Plan, alias: Option<&RelationAlias>) -> Result<Plan> {
+    finished(plan, None, alias)
 }
 
 /// Declares event time and gives the alias, as far as they are there.

@@ -7,27 +7,28 @@
 //!
 //! Both may be correlated: what the subquery's own `WHERE` says of columns around it moves into the condition of the join.
 //!
-//! `(SELECT y …)` as a value is a left join with the one row that the subquery has. That it has at most one must be plain from how it is
-//! written, because nothing counts the rows.
+//! Elsewhere they are values ([`super::value`]).
 
 use super::{Lowering, Plan, aliased, items, relation};
 use crate::analyze::{find_column, resolve};
 use crate::error::{Error, Result, Span};
-use crate::expr::{Ast, AstKind};
+use crate::expr::{Ast, AstKind, Expr};
 use crate::plan::builder::{self, JoinCondition};
-use crate::plan::{Column, JoinType, LogicalPlan, PlanNode};
+use crate::plan::{Column, JoinType, LogicalPlan};
 use crate::sql::ast::{Body, QueryAst, Select, SelectItem};
 use crate::types::{common_type, sql_name};
 
 /// The condition of errors about names that stand for no column.
-const UNRESOLVED: &str = "UNRESOLVED_COLUMN.WITH_SUGGESTION";
+pub(super) const UNRESOLVED: &str = "UNRESOLVED_COLUMN.WITH_SUGGESTION";
 
 /// What a condition asks of a subquery.
-struct Membership<'a> {
-    subquery: usize,
+pub(super) struct Membership<'a> {
+    /// Its number.
+    pub(super) subquery: usize,
     /// What is looked for among its rows; nothing, if that there are any is enough.
-    values: &'a [Ast],
-    is_negated: bool,
+    pub(super) values: &'a [Ast],
+    /// Whether `NOT` stands before it.
+    pub(super) is_negated: bool,
     span: Span,
 }
 
@@ -67,7 +68,7 @@ impl Lowering<'_> {
         let columns = plan.schema.columns.len();
         let mut conditions = Vec::new();
         for conjunct in valued {
-            conditions.push(self.valued(&mut plan, conjunct, subqueries)?);
+            conditions.push(self.valued(&mut plan, conjunct, subqueries, false)?);
         }
         for condition in &conditions {
             plan = builder::filter(&plan, condition)?;
@@ -78,34 +79,6 @@ impl Lowering<'_> {
             [] => plan,
             added => builder::drop_columns(&plan, added),
         })
-    }
-
-    /// The items of a `SELECT` with columns for the subqueries in them, and the input that has these columns.
-    pub(super) fn with_values(
-        &mut self,
-        input: &Plan,
-        items: Vec<Ast>,
-        subqueries: &[QueryAst],
-    ) -> Result<(Plan, Vec<Ast>)> {
-        let mut plan = Plan::clone(input);
-        if !items.iter().any(has_subquery) {
-            return Ok((plan, items));
-        }
-        let mut result = Vec::with_capacity(items.len());
-        for item in items {
-            if matches!(item.kind, AstKind::Star(_)) {
-                // The columns of subqueries are none of it.
-                let star = SelectItem::StarExcept(item, Vec::new());
-                result.extend(super::items(&[star], input)?);
-            } else if has_subquery(&item) {
-                let name = item.output_name(&input.schema);
-                let changed = self.valued(&mut plan, item.without_alias(), subqueries)?;
-                result.push(changed.at(item.span).alias(&name));
-            } else {
-                result.push(item);
-            }
-        }
-        Ok((plan, result))
     }
 
     /// The rows that are, or are not, among those of a subquery.
@@ -131,18 +104,12 @@ impl Lowering<'_> {
         let mut can_be_null = false;
         for (wanted, value) in member.values.iter().zip(&inner.values) {
             let value = own(value)?;
-            let wanted_side = resolve(wanted, &outer.schema)?;
-            let value_side = resolve(&value, &right.schema)?;
-            if common_type(&wanted_side.data_type, &value_side.data_type).is_none() {
-                return Err(Error::invalid(format!(
-                    "the values before IN and those of the subquery cannot be compared. before=`{}`, subquery=`{}`",
-                    sql_name(&wanted_side.data_type),
-                    sql_name(&value_side.data_type)
-                ))
-                .with_condition("DATATYPE_MISMATCH.IN_SUBQUERY_DATA_TYPE_MISMATCH")
-                .with_span(member.span));
-            }
-            can_be_null |= wanted_side.is_nullable || value_side.is_nullable;
+            let sides = [
+                resolve(wanted, &outer.schema)?,
+                resolve(&value, &right.schema)?,
+            ];
+            check_comparable(&sides, member.span)?;
+            can_be_null |= sides.iter().any(|side| side.is_nullable);
             equalities.push(Ast::call("=", vec![wanted.clone(), value]).at(member.span));
         }
         if member.is_negated && can_be_null {
@@ -194,6 +161,23 @@ impl Lowering<'_> {
         if !is_plain(select, query) {
             return Err(error);
         }
+        let (plan, correlated) = self.without_outer(query, select, condition)?;
+        let values = listed(select, &plan)?;
+        Ok(Inner {
+            values: looked_at(values, member)?,
+            plan,
+            correlated,
+        })
+    }
+
+    /// The rows of a `SELECT` before its list, as far as they say nothing of what is around it, and the conditions that do. Common table
+    /// expressions stay in sight.
+    pub(super) fn without_outer(
+        &mut self,
+        query: &QueryAst,
+        select: &Select,
+        condition: &Ast,
+    ) -> Result<(Plan, Vec<Ast>)> {
         for cte in &query.with {
             let plan = self.query(&cte.query)?;
             let plan = aliased(&plan, &cte.name, &cte.columns)?;
@@ -216,60 +200,46 @@ impl Lowering<'_> {
                 filtered => plan = filtered?,
             }
         }
-        let listed = select.items.iter().map(|item| match item {
-            SelectItem::Expr(star) if matches!(star.kind, AstKind::Star(_)) => {
-                SelectItem::StarExcept(star.clone(), Vec::new())
-            }
-            item => item.clone(),
-        });
-        let listed = items(&listed.collect::<Vec<_>>(), &plan)?;
-        let values = listed
-            .iter()
-            .map(|item| item.without_alias().clone())
-            .collect();
-        Ok(Inner {
-            values: looked_at(values, member)?,
-            plan,
-            correlated,
-        })
-    }
-
-    /// The expression with a column for each subquery in it, which `plan` gets.
-    fn valued(&mut self, plan: &mut Plan, ast: &Ast, subqueries: &[QueryAst]) -> Result<Ast> {
-        let mut numbers = Vec::new();
-        let mut is_elsewhere = None;
-        ast.walk(&mut |ast| {
-            if membership(ast, false).is_some() {
-                is_elsewhere.get_or_insert(ast.span);
-            }
-            if let AstKind::Subquery(number) = ast.kind {
-                numbers.push((number, ast.span));
-            }
-            true
-        });
-        if let Some(span) = is_elsewhere {
-            let what = "an IN or EXISTS subquery that does not stand between the ANDs of WHERE";
-            return Err(Error::unsupported(what).with_span(span));
-        }
-        for (number, span) in &numbers {
-            let query = subqueries.get(*number).ok_or_else(lost)?;
-            let row = self.query(query)?;
-            check_value(&row, *span)?;
-            let name = value_name(*number);
-            let row = builder::alias_columns(&row, &name, std::slice::from_ref(&name))?;
-            *plan = builder::join(plan, &row, JoinType::LeftOuter, &JoinCondition::None)
-                .map_err(|error| error.with_span(*span))?;
-        }
-        Ok(ast.map(&|ast| match ast.kind {
-            AstKind::Subquery(number) => Some(Ast::name(&value_name(number))),
-            _ => None,
-        }))
+        Ok((plan, correlated))
     }
 }
 
-/// The column of a subquery that is a value.
-fn value_name(number: usize) -> String {
-    format!("scalar_subquery_{number}")
+/// `HAVING` in two: what is asked of groups, and of what it asks by `IN (SELECT …)`, which is asked of the rows that the list makes of them.
+/// `items` gets hidden columns with the values that are looked for.
+pub(super) fn above_groups(
+    having: Option<&Ast>,
+    items: &mut Vec<Ast>,
+) -> (Option<Ast>, Option<Ast>) {
+    let (mut of_groups, mut above) = (Vec::new(), Vec::new());
+    for conjunct in having.into_iter().flat_map(conjuncts) {
+        match membership(conjunct, false).filter(|member| !member.values.is_empty()) {
+            Some(member) => {
+                let first = items.len();
+                let hidden = |index: usize| format!("__having_{index}");
+                let values = member.values.iter().enumerate();
+                items.extend(
+                    values.map(|(index, value)| value.clone().alias(&hidden(first + index))),
+                );
+                let names = (first..items.len()).map(|index| Ast::name(&hidden(index)));
+                let row = Ast::call("struct", names.collect());
+                let rows = Ast::new(AstKind::Subquery(member.subquery));
+                let is_in = Ast::call("in", vec![row, rows]).at(member.span);
+                above.push(if member.is_negated {
+                    Ast::call("not", vec![is_in]).at(member.span)
+                } else {
+                    is_in
+                });
+            }
+            None => of_groups.push(conjunct.clone()),
+        }
+    }
+    let together = |conditions: Vec<Ast>| {
+        conditions.into_iter().reduce(|left, right| {
+            let span = left.span.union(right.span);
+            Ast::call("and", vec![left, right]).at(span)
+        })
+    };
+    (together(of_groups), together(above))
 }
 
 /// What stands between the `AND`s.
@@ -282,7 +252,7 @@ fn conjuncts(condition: &Ast) -> Vec<&Ast> {
     }
 }
 
-fn has_subquery(ast: &Ast) -> bool {
+pub(super) fn has_subquery(ast: &Ast) -> bool {
     let mut found = false;
     ast.walk(&mut |ast| {
         found |= matches!(ast.kind, AstKind::Subquery(_));
@@ -292,7 +262,7 @@ fn has_subquery(ast: &Ast) -> bool {
 }
 
 /// The condition as one on the rows of a subquery, if that is what it is.
-fn membership(ast: &Ast, is_negated: bool) -> Option<Membership<'_>> {
+pub(super) fn membership(ast: &Ast, is_negated: bool) -> Option<Membership<'_>> {
     let call = ast.as_call()?;
     let (subquery, values) = match (call.name.as_str(), call.arguments.as_slice()) {
         ("not", [input]) => return membership(input, !is_negated),
@@ -328,11 +298,26 @@ fn is_plain(select: &Select, query: &QueryAst) -> bool {
         })
 }
 
-fn body_filter(query: &QueryAst) -> Option<&Ast> {
+pub(super) fn body_filter(query: &QueryAst) -> Option<&Ast> {
     match &query.body {
         Body::Select(select) => select.filter.as_ref(),
         _ => None,
     }
+}
+
+/// The items of a list over its rows, without their aliases.
+pub(super) fn listed(select: &Select, plan: &LogicalPlan) -> Result<Vec<Ast>> {
+    let listed = select.items.iter().map(|item| match item {
+        SelectItem::Expr(star) if matches!(star.kind, AstKind::Star(_)) => {
+            SelectItem::StarExcept(star.clone(), Vec::new())
+        }
+        item => item.clone(),
+    });
+    let listed = items(&listed.collect::<Vec<_>>(), plan)?;
+    Ok(listed
+        .iter()
+        .map(|item| item.without_alias().clone())
+        .collect())
 }
 
 /// Names for so many columns that nobody else uses.
@@ -340,7 +325,7 @@ fn columns_of(name: &str, count: usize) -> Vec<String> {
     (0..count).map(|index| format!("{name}_{index}")).collect()
 }
 
-fn column(column: &Column) -> Ast {
+pub(super) fn column(column: &Column) -> Ast {
     let parts = column.qualifier.iter().chain([&column.name]);
     Ast::new(AstKind::Name(parts.cloned().collect()))
 }
@@ -370,8 +355,22 @@ fn renamed(ast: &Ast, columns: &[Column], (alias, names): (&str, &[String])) -> 
     }
 }
 
+/// Refuses `IN` over values that cannot be compared.
+pub(super) fn check_comparable([wanted, value]: &[Expr; 2], span: Span) -> Result<()> {
+    if common_type(&wanted.data_type, &value.data_type).is_some() {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "the values before IN and those of the subquery cannot be compared. before=`{}`, subquery=`{}`",
+        sql_name(&wanted.data_type),
+        sql_name(&value.data_type)
+    ))
+    .with_condition("DATATYPE_MISMATCH.IN_SUBQUERY_DATA_TYPE_MISMATCH")
+    .with_span(span))
+}
+
 /// As in Spark a subquery reads tables.
-fn refuse_stream(plan: &LogicalPlan, span: Span) -> Result<()> {
+pub(super) fn refuse_stream(plan: &LogicalPlan, span: Span) -> Result<()> {
     if !plan.is_streaming() {
         return Ok(());
     }
@@ -379,38 +378,6 @@ fn refuse_stream(plan: &LogicalPlan, span: Span) -> Result<()> {
     Err(Error::invalid(message)
         .with_condition("INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY")
         .with_span(span))
-}
-
-/// Refuses a subquery that is no value: of several columns, or perhaps of several rows.
-fn check_value(row: &LogicalPlan, span: Span) -> Result<()> {
-    let columns = row.schema.columns.len();
-    if columns != 1 {
-        return Err(Error::invalid(format!(
-            "a scalar subquery returns one column. columns=`{columns}`"
-        ))
-        .with_condition(
-            "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
-        )
-        .with_span(span));
-    }
-    refuse_stream(row, span)?;
-    if !has_one_row_at_most(row) {
-        let what =
-            "a scalar subquery that is not an aggregate without GROUP BY, or LIMIT 1, over tables";
-        return Err(Error::unsupported(what).with_span(span));
-    }
-    Ok(())
-}
-
-fn has_one_row_at_most(plan: &LogicalPlan) -> bool {
-    match &plan.node {
-        PlanNode::Project { input, .. }
-        | PlanNode::Filter { input, .. }
-        | PlanNode::Sort { input, .. } => has_one_row_at_most(input),
-        PlanNode::Aggregate { keys, .. } => keys.is_empty(),
-        PlanNode::Limit { rows, .. } => *rows <= 1,
-        _ => false,
-    }
 }
 
 /// The columns of a subquery that are compared: as many as there are values before `IN`, none for `EXISTS`.
@@ -439,6 +406,6 @@ fn all_of(conditions: Vec<Ast>, span: Span) -> Option<Ast> {
     }))
 }
 
-fn lost() -> Error {
+pub(super) fn lost() -> Error {
     Error::internal("a subquery is not where its number says")
 }

@@ -218,7 +218,7 @@ fn errors_of_resolution_point_into_the_text() {
 fn rows_and_columns_that_do_not_fit_are_refused() {
     let names = names();
     assert_snapshot!(names.refused("SELECT a FROM t LIMIT -1"), @"
-        [INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE] a number of rows is not negative. value=`-1`; line 1 column 23
+        [INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE] LIMIT and OFFSET take a number of rows, which is not negative. expression=`-1`; line 1 column 23
           |
         1 | SELECT a FROM t LIMIT -1
           |                       ^^

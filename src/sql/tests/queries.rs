@@ -78,6 +78,12 @@ fn show_relation(relation: &RelationAst) -> String {
         RelationAst::Lateral { input, view } => {
             format!("{} lateral {}", show_relation(input), show(&view.generator))
         }
+        RelationAst::Pivot { input, alias, .. } => {
+            format!("{} pivot{}", show_relation(input), named(alias))
+        }
+        RelationAst::Unpivot { input, alias, .. } => {
+            format!("{} unpivot{}", show_relation(input), named(alias))
+        }
         RelationAst::Aliased {
             input,
             watermark,
@@ -272,11 +278,11 @@ fn what_streams_do_not_have_is_refused_by_name() {
         1 | SELECT * FROM STREAM read_kafka(topic => 'a')
           |               ^^^^^^^^^^^^^^^^^
     ");
-    assert_snapshot!(refused("SELECT * FROM t TABLESAMPLE (10 ROWS)"), @"
-        TABLESAMPLE is not supported; line 1 column 17
+    assert_snapshot!(refused("SELECT * FROM t TABLESAMPLE (10 PERCENT)"), @"
+        TABLESAMPLE other than of a number of ROWS is not supported; line 1 column 17
           |
-        1 | SELECT * FROM t TABLESAMPLE (10 ROWS)
-          |                 ^^^^^^^^^^^
+        1 | SELECT * FROM t TABLESAMPLE (10 PERCENT)
+          |                 ^^^^^^^^^^^^^^^
     ");
     assert_snapshot!(refused("SELECT * FROM t VERSION AS OF 3"), @"
         time travel (VERSION AS OF) is not supported; line 1 column 17
