@@ -1,6 +1,6 @@
 //! Tables and views by name: what `FROM x` and `INSERT INTO x` mean in a session.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Span};
 use crate::options::nearest;
 use crate::plan::LogicalPlan;
 use crate::source::SourceFactory;
@@ -26,6 +26,45 @@ pub struct TableDefinition {
     pub comment: Option<String>,
     /// `TBLPROPERTIES`.
     pub properties: BTreeMap<String, String>,
+    /// Where the options stand, if the table was declared in SQL.
+    pub written: WrittenOptions,
+}
+
+/// Where options stand in a text: an error about one of them, found when its table is used, is shown there.
+#[derive(Debug, Clone, Default)]
+pub struct WrittenOptions {
+    text: Option<Arc<str>>,
+    places: BTreeMap<String, Span>,
+}
+
+impl WrittenOptions {
+    /// Options at these places, in a text that is not known yet.
+    pub(crate) fn at(places: BTreeMap<String, Span>) -> WrittenOptions {
+        WrittenOptions { text: None, places }
+    }
+
+    /// The same, in this text.
+    #[must_use]
+    pub(crate) fn within(&self, text: &Arc<str>) -> WrittenOptions {
+        WrittenOptions {
+            text: Some(Arc::clone(text)),
+            places: self.places.clone(),
+        }
+    }
+
+    /// The error with the place of the option that it is about, if that stands here.
+    pub(crate) fn place(&self, error: Error) -> Error {
+        let is_it = |key: &&String| {
+            error
+                .option()
+                .is_some_and(|own| own.eq_ignore_ascii_case(key))
+        };
+        let found = self.places.iter().find(|(key, _)| is_it(key));
+        match (found, &self.text) {
+            (Some((_, span)), Some(text)) => error.with_span(*span).with_sql(text),
+            _ => error,
+        }
+    }
 }
 
 /// Without the values of options and properties, which may be secret.

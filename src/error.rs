@@ -86,6 +86,7 @@ struct Inner {
     message: String,
     span: Span,
     snippet: Option<String>,
+    option: Option<String>,
     source: Option<Arc<dyn std::error::Error + Send + Sync + 'static>>,
 }
 
@@ -101,6 +102,7 @@ impl Error {
             message: message.into(),
             span: Span::NOWHERE,
             snippet: None,
+            option: None,
             source: None,
         }))
     }
@@ -149,6 +151,18 @@ impl Error {
     ) -> Error {
         self.0.source = Some(Arc::from(source.into()));
         self
+    }
+
+    /// Says which option it is about, so that its place can be shown.
+    #[must_use]
+    pub(crate) fn about_option(mut self, key: &str) -> Error {
+        self.0.option = Some(key.to_owned());
+        self
+    }
+
+    /// The option that it is about, if it is about one.
+    pub(crate) fn option(&self) -> Option<&str> {
+        self.0.option.as_deref()
     }
 
     /// Draws the line of `sql` that the error points at, with a caret below it.

@@ -137,6 +137,7 @@ impl Options {
         Error::invalid(format!(
             "the {owner} got a bad option, expected {expected}. option=`{key}`, value=`{value}`"
         ))
+        .about_option(key)
     }
 
     /// Refuses every option that nobody has read.
@@ -152,7 +153,8 @@ impl Options {
         let hint = hint(key, self.known.iter().map(String::as_str), "");
         Err(Error::invalid(format!(
             "the {owner} has no such option{hint} option=`{key}`"
-        )))
+        ))
+        .about_option(key))
     }
 }
 

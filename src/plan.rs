@@ -12,6 +12,7 @@ pub mod over;
 use crate::error::Span;
 use crate::expr::Expr;
 use crate::function::{AggregateFunction, Signature};
+use crate::processor::GroupStateKind;
 use crate::processor::erased::Processor;
 use crate::sink::OutputMode;
 use crate::source::SourceFactory;
@@ -267,6 +268,8 @@ pub struct ProcessNode {
     pub(crate) initial: Option<(Arc<LogicalPlan>, Vec<Expr>)>,
     /// A name the user gave the state, if any.
     pub(crate) operator_name: Option<String>,
+    /// Which older operator it is, if it is one.
+    pub(crate) group_state: Option<GroupStateKind>,
 }
 
 /// `session_window(time, gap)` among the keys of an aggregate.

@@ -222,6 +222,16 @@ pub struct ProcessorOptions {
     pub(crate) time_mode: TimeMode,
     pub(crate) output_mode: OutputMode,
     pub(crate) event_time_column: Option<String>,
+    pub(crate) group_state: Option<GroupStateKind>,
+}
+
+/// Which of Spark's older operators a processor stands for; of these a query may not have any number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupStateKind {
+    /// `map_groups_with_state`: one row for each call.
+    Map,
+    /// `flat_map_groups_with_state`: any number of rows.
+    FlatMap,
 }
 
 impl ProcessorOptions {

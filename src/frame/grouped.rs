@@ -6,7 +6,7 @@ use crate::plan::builder::{self, Grouping, Select};
 use crate::processor::erased::{Processor, Typed};
 use crate::processor::group_state::FlatMapGroups;
 use crate::processor::{
-    GroupState, GroupStateTimeout, ProcessorOptions, StatefulProcessor,
+    GroupState, GroupStateKind, GroupStateTimeout, ProcessorOptions, StatefulProcessor,
     StatefulProcessorWithInitialState,
 };
 use crate::sink::OutputMode;
@@ -105,7 +105,11 @@ impl GroupedFrame {
         O: Serialize + DeserializeOwned + 'static,
         F: Fn(&K, Vec<I>, &mut GroupState<'_, '_, S>) -> Result<Vec<O>> + Send + Sync + 'static,
     {
-        let options = ProcessorOptions::new(timeout.time_mode()).output_mode(output_mode);
+        let options = ProcessorOptions {
+            group_state: Some(GroupStateKind::FlatMap),
+            output_mode,
+            ..ProcessorOptions::new(timeout.time_mode())
+        };
         self.transform_with_state(FlatMapGroups::new(function, timeout), options)
     }
 
@@ -122,13 +126,15 @@ impl GroupedFrame {
         O: Serialize + DeserializeOwned + 'static,
         F: Fn(&K, Vec<I>, &mut GroupState<'_, '_, S>) -> Result<O> + Send + Sync + 'static,
     {
-        self.flat_map_groups_with_state(
-            OutputMode::Update,
-            timeout,
-            move |key: &K, rows: Vec<I>, state: &mut GroupState<'_, '_, S>| {
-                Ok(vec![function(key, rows, state)?])
-            },
-        )
+        let options = ProcessorOptions {
+            group_state: Some(GroupStateKind::Map),
+            output_mode: OutputMode::Update,
+            ..ProcessorOptions::new(timeout.time_mode())
+        };
+        let function = move |key: &K, rows: Vec<I>, state: &mut GroupState<'_, '_, S>| {
+            Ok(vec![function(key, rows, state)?])
+        };
+        self.transform_with_state(FlatMapGroups::new(function, timeout), options)
     }
 
     fn process(

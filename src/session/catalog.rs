@@ -242,6 +242,7 @@ impl Session {
             WriteOptions::take_from(&mut options)?;
         }
         self.open_source(&definition.format, definition.columns.as_ref(), &options)
+            .map_err(|error| definition.written.place(error))
     }
 
     /// Opens a source by its format.

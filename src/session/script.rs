@@ -84,7 +84,7 @@ fn run_statement(session: &Session, statement: &Statement) -> Result<Option<Scri
             if_not_exists,
         } => {
             if !exists(session, &definition.name, *if_not_exists)? {
-                declare(session, definition.clone());
+                declare(session, definition.clone(), &statement.text);
             }
         }
         StatementKind::CreateTemporaryView {
@@ -92,7 +92,8 @@ fn run_statement(session: &Session, statement: &Statement) -> Result<Option<Scri
             or_replace,
             definition,
         } => {
-            create_view(session, &table_name(&name.parts), *or_replace, definition)?;
+            let name = table_name(&name.parts);
+            create_view(session, &name, *or_replace, (definition, &statement.text))?;
         }
         StatementKind::CreateFlow {
             name,
@@ -159,7 +160,13 @@ fn exists(session: &Session, name: &str, if_not_exists: bool) -> Result<bool> {
     Ok(is_taken)
 }
 
-fn declare(session: &Session, definition: TableDefinition) {
+/// Declares a table that stands in this text.
+fn declare(session: &Session, mut definition: TableDefinition, text: &Arc<str>) {
+    definition.written = definition.written.within(text);
+    put_table(session, definition);
+}
+
+fn put_table(session: &Session, definition: TableDefinition) {
     let name = definition.name.clone();
     let entry = CatalogEntry::Table(Arc::new(definition));
     session.catalog_mut().put(&name, entry);
@@ -169,7 +176,7 @@ fn create_view(
     session: &Session,
     name: &str,
     or_replace: bool,
-    definition: &ViewDefinition,
+    (definition, text): (&ViewDefinition, &Arc<str>),
 ) -> Result<()> {
     if !or_replace {
         exists(session, name, false)?;
@@ -184,7 +191,7 @@ fn create_view(
                 name: name.to_owned(),
                 ..definition.clone()
             };
-            declare(session, definition);
+            declare(session, definition, text);
         }
     }
     Ok(())
@@ -329,7 +336,7 @@ fn create_streaming_table(
     }
     let Some(query) = query else {
         let definition = managed(session, definition, definition.columns.clone())?;
-        declare(session, definition);
+        put_table(session, definition);
         return Ok(None);
     };
     let plan = streaming_plan(session, query)?;
@@ -385,7 +392,7 @@ fn managed_flow(
             .properties
             .insert(RESULTS.to_owned(), "true".to_owned());
     }
-    declare(session, declared);
+    put_table(session, declared);
     Ok(ScriptOutput::Flow(flow))
 }
 

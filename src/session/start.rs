@@ -74,10 +74,11 @@ pub(super) fn start_flow(session: &Session, flow: &Flow) -> Result<StreamingQuer
         plan: &flow.plan,
     };
     let sink = if is_managed(target) && flow.output_mode == OutputMode::Complete {
-        open_results(session, &described)?
+        open_results(session, &described)
     } else {
-        open_sink(session, &described)?
-    };
+        open_sink(session, &described)
+    }
+    .map_err(|error| target.written.place(error))?;
     start(
         session,
         Start {

@@ -286,7 +286,7 @@ pub(super) enum PipeOperator {
     /// `ORDER BY`, `LIMIT`, `OFFSET`.
     Organize(Organization),
     Join {
-        right: RelationAst,
+        right: Box<RelationAst>,
         join_type: JoinType,
         condition: JoinCondition,
     },

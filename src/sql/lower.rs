@@ -119,7 +119,7 @@ impl<'a> Lowering<'a> {
             }
             let is_grouped = select.group_by.is_some() || having.is_some();
             (input, items, having) =
-                self.with_values(&input, items, having, &select.subqueries, is_grouped)?;
+                self.with_values(&input, (items, having), &select.subqueries, is_grouped)?;
         }
         let block = builder::Select {
             items,

@@ -616,7 +616,7 @@ impl Parser<'_> {
         if let Some((join_type, is_natural)) = self.join_type()? {
             let (right, condition) = self.join_right(join_type, is_natural)?;
             return Ok(PipeOperator::Join {
-                right,
+                right: Box::new(right),
                 join_type,
                 condition,
             });

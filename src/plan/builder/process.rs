@@ -72,6 +72,7 @@ pub(crate) fn process(
         event_time,
         initial,
         operator_name,
+        group_state: options.group_state,
     };
     Ok(node(PlanNode::Process(process), columns))
 }

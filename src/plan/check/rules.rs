@@ -9,6 +9,7 @@ use super::join_time::is_bounded;
 use super::{Refusal, Rule, Scope};
 use crate::error::{Error, Result};
 use crate::plan::{AggregateExpr, Column, EventTime, JoinType, LogicalPlan, PlanNode};
+use crate::processor::GroupStateKind;
 use crate::sink::OutputMode;
 
 /// What Spark refuses, in the order in which it looks.
@@ -137,6 +138,10 @@ pub(super) const RULES: &[Rule] = &[
         },
     },
     Rule {
+        what: "several older operators with state of the user's",
+        refuses: older_operators,
+    },
+    Rule {
         what: "transform_with_state in another output mode than the query's",
         refuses: processor_mode,
     },
@@ -194,6 +199,44 @@ fn processor_mode(scope: &Scope<'_>) -> Option<Refusal> {
             process.output_mode, scope.mode
         ))
     })
+}
+
+/// Of `map_groups_with_state` and `flat_map_groups_with_state` a query has one, or several of the latter that all append.
+fn older_operators(scope: &Scope<'_>) -> Option<Refusal> {
+    let PlanNode::Process(process) = &scope.node.node else {
+        return None;
+    };
+    process.group_state?;
+    let mut found = Vec::new();
+    collect_group_state(scope.root, &mut found);
+    if found.len() < 2 {
+        return None;
+    }
+    let maps = found
+        .iter()
+        .filter(|(kind, _)| *kind == GroupStateKind::Map);
+    let maps = maps.count();
+    let message = if maps == found.len() {
+        "Multiple mapGroupsWithStates are not supported on a streaming DataFrames/Datasets: use transform_with_state"
+    } else if maps > 0 {
+        "Mixing mapGroupsWithStates and flatMapGroupsWithStates are not supported on a streaming DataFrames/Datasets: use transform_with_state"
+    } else if scope.mode == OutputMode::Append
+        && found.iter().all(|(_, mode)| *mode == OutputMode::Append)
+    {
+        return None;
+    } else {
+        "multiple flatMapGroupsWithStates are not supported when they are not all in append mode or the output mode is not append on a streaming DataFrames/Datasets: use append, or transform_with_state"
+    };
+    Some(spark(message))
+}
+
+fn collect_group_state(plan: &LogicalPlan, found: &mut Vec<(GroupStateKind, OutputMode)>) {
+    if let PlanNode::Process(process) = &plan.node {
+        found.extend(process.group_state.map(|kind| (kind, process.output_mode)));
+    }
+    for input in plan.inputs() {
+        collect_group_state(input, found);
+    }
 }
 
 fn spark(message: &str) -> Refusal {

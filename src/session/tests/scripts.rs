@@ -402,3 +402,19 @@ fn flows_that_cannot_be_ordered_or_come_too_late_are_refused() {
     let error = rounds(&session, &flows).unwrap_err().to_string();
     assert!(error.contains("in a circle. queries=`cd, dc`"), "{error}");
 }
+
+#[test]
+fn an_error_about_an_option_points_at_the_option() {
+    let session = Session::new();
+    let error = session
+        .run_script(
+            "CREATE TABLE numbers USING rate OPTIONS (rowsPerSecond 3, rowPerSecond 4);
+             CREATE TABLE out USING noop;
+             INSERT INTO out SELECT * FROM STREAM numbers;",
+        )
+        .map(drop)
+        .unwrap_err();
+    let shown = error.to_string();
+    assert!(shown.contains("line 1 column 59"), "{shown}");
+    assert!(shown.ends_with("^^^^^^^^^^^^"), "{shown}");
+}

@@ -183,12 +183,13 @@ impl Parser<'_> {
         .contains(&type_name);
         self.skip(1);
         if !is_known {
+            self.eat_texts();
             let message = format!(
                 "literals of the type are not supported, the types are DATE, TIMESTAMP, TIMESTAMP_LTZ, TIMESTAMP_NTZ, TIME, INTERVAL and X. type=`{type_name}`"
             );
             return Err(crate::error::Error::invalid(message)
                 .with_condition("UNSUPPORTED_TYPED_LITERAL")
-                .with_span(start));
+                .with_span(self.span_from(start)));
         }
         let value = self.eat_texts();
         let span = self.span_from(start);

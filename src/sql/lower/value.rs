@@ -89,8 +89,7 @@ impl Lowering<'_> {
     pub(super) fn with_values(
         &mut self,
         input: &Plan,
-        items: Vec<Ast>,
-        having: Option<Ast>,
+        (items, having): (Vec<Ast>, Option<Ast>),
         subqueries: &[QueryAst],
         is_grouped: bool,
     ) -> Result<(Plan, Vec<Ast>, Option<Ast>)> {
@@ -444,13 +443,13 @@ fn contains(plan: &mut Plan, rows: &Rows, (name, wanted): (&str, &Ast), span: Sp
 /// Whether a value differs from all of a subquery; false if nulls leave that open.
 fn differs(plan: &mut Plan, rows: &Rows, (name, wanted): (&str, &Ast), span: Span) -> Result<Ast> {
     let is_among = contains(plan, rows, (name, wanted), span)?;
-    let items = rows.items.iter().cloned();
+    let mut items = rows.items.iter().cloned();
     let count = |of: Ast, suffix: &str| {
         let name = format!("{name}_{suffix}");
         (Ast::call("count", vec![of]).alias(&name), Ast::name(&name))
     };
     let (count_rows, rows_there) = count(Ast::int(1), "rows");
-    let (count_values, values_there) = count(items.last().ok_or_else(lost)?, "values");
+    let (count_values, values_there) = count(items.next().ok_or_else(lost)?, "values");
     let counts = builder::aggregate(&rows.plan, &[], &[count_rows, count_values])?;
     join(plan, &counts, None)?;
     let is_empty = Ast::call("=", vec![rows_there.clone(), Ast::int(0)]);

@@ -1,7 +1,7 @@
 //! The clauses of a table: columns with their types, `USING`, `OPTIONS`, `PARTITIONED BY`, `LOCATION`, `COMMENT`,
 //! `TBLPROPERTIES`, in any order, each at most once.
 
-use crate::catalog::TableDefinition;
+use crate::catalog::{TableDefinition, WrittenOptions};
 use crate::error::{Error, Result, Span};
 use crate::sql::ast::ObjectName;
 use crate::sql::parser::Parser;
@@ -30,7 +30,7 @@ pub(super) enum Storage {
 #[derive(Debug, Default)]
 pub(super) struct TableClauses {
     format: Option<String>,
-    options: Option<BTreeMap<String, String>>,
+    options: Option<(BTreeMap<String, String>, BTreeMap<String, Span>)>,
     partitioned_by: Option<Vec<String>>,
     location: Option<String>,
     comment: Option<String>,
@@ -44,7 +44,7 @@ impl TableClauses {
         name: &ObjectName,
         columns: Option<SchemaRef>,
     ) -> TableDefinition {
-        let mut options = self.options.unwrap_or_default();
+        let (mut options, places) = self.options.unwrap_or_default();
         if let Some(location) = self.location {
             options.insert("path".to_owned(), location);
         }
@@ -56,6 +56,7 @@ impl TableClauses {
             partitioned_by: self.partitioned_by.unwrap_or_default(),
             comment: self.comment,
             properties: self.properties.unwrap_or_default(),
+            written: WrittenOptions::at(places),
         }
     }
 }
@@ -153,7 +154,7 @@ impl Parser<'_> {
             }
             "OPTIONS" => {
                 self.skip(1);
-                put(&mut clauses.options, self.options()?, word, span)?;
+                put(&mut clauses.options, self.placed_options()?, word, span)?;
             }
             "TBLPROPERTIES" => {
                 self.skip(1);
@@ -201,10 +202,16 @@ impl Parser<'_> {
 
     /// `(key = value, 'key' 'value', …)`: the `=` may be missing; keys are names with dots or strings.
     pub(in crate::sql) fn options(&mut self) -> Result<BTreeMap<String, String>> {
+        self.placed_options().map(|(options, _)| options)
+    }
+
+    /// The same, with the place of each key.
+    fn placed_options(&mut self) -> Result<(BTreeMap<String, String>, BTreeMap<String, Span>)> {
         let mut options = BTreeMap::new();
+        let mut places = BTreeMap::new();
         self.expect_symbol("(")?;
         if self.eat_symbol(")") {
-            return Ok(options);
+            return Ok((options, places));
         }
         loop {
             let start = self.span();
@@ -212,6 +219,7 @@ impl Parser<'_> {
                 Some(key) => key,
                 None => self.object_name("the name of an option")?.to_string(),
             };
+            places.insert(key.clone(), self.span_from(start));
             self.eat_symbol("=");
             let value = self.option_value(&key)?;
             let is_known = options
@@ -230,7 +238,7 @@ impl Parser<'_> {
             }
         }
         self.expect_symbol(")")?;
-        Ok(options)
+        Ok((options, places))
     }
 
     /// A string, a number or a boolean, as text.

@@ -167,10 +167,10 @@ fn malformed_typed_literals_are_refused() {
           |        ^^^^^^^^^^^^^^^
     ");
     assert_snapshot!(refused("SELECT a 'b' FROM t"), @"
-        [PARSE_SYNTAX_ERROR] expected an operator or a comma, found a string; line 1 column 10
+        [UNSUPPORTED_TYPED_LITERAL] literals of the type are not supported, the types are DATE, TIMESTAMP, TIMESTAMP_LTZ, TIMESTAMP_NTZ, TIME, INTERVAL and X. type=`A`; line 1 column 8
           |
         1 | SELECT a 'b' FROM t
-          |          ^^^
+          |        ^^^^^
     ");
 }
 

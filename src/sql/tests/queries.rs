@@ -215,7 +215,7 @@ fn errors_point_at_what_was_found() {
           |                           ^
     ");
     assert_snapshot!(refused("-- first\nSELECT k,\n  FROM t"), @"
-        [PARSE_SYNTAX_ERROR] expected an expression, found `FROM`; line 3 column 3
+        [TRAILING_COMMA_IN_SELECT] a comma stands before FROM: remove the trailing comma; line 3 column 3
           |
         3 |   FROM t
           |   ^^^^

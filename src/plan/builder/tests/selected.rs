@@ -1,6 +1,7 @@
 //! Projections and filters: how names are found, and which are refused.
 
 use super::*;
+use crate::expr::Over;
 
 #[test]
 fn names_are_found_without_regard_to_case_and_with_qualifier() {
@@ -206,7 +207,14 @@ fn stack_fills_its_last_row_with_nulls() {
 fn a_window_function_is_refused_with_the_column_it_makes() {
     let over = Ast::new(AstKind::Call(Box::new(AstCall {
         name: "row_number".to_owned(),
-        over: Some(Box::default()),
+        over: Some(Box::new(Over {
+            order_by: vec![SortItem {
+                expr: n("v"),
+                is_descending: false,
+                nulls_first: None,
+            }],
+            ..Over::default()
+        })),
         ..AstCall::default()
     })));
     let error = select(&events(), &[n("k"), over.alias("r")]).unwrap_err();

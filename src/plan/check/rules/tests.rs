@@ -232,6 +232,24 @@ const EXAMPLES: &[Refused] = &[
         "transform_with_state in update output mode is not supported with append output mode",
     ),
     (
+        "several older operators with state of the user's",
+        Frame(|session| {
+            let counted = || {
+                session
+                    .table("e")
+                    .group_by([polars::prelude::col("k")])
+                    .map_groups_with_state(
+                        GroupStateTimeout::NoTimeout,
+                        |_: &String, _: Vec<(i64,)>, _: &mut GroupState<'_, '_, i64>| Ok((1_i64,)),
+                    )
+            };
+            counted().union(&counted())
+        }),
+        Update,
+        None,
+        "Multiple mapGroupsWithStates are not supported",
+    ),
+    (
         "two event times in one stateful operator",
         Sql("SELECT count(*) FROM e GROUP BY ts, window(ts, '5 seconds')"),
         Append,
