@@ -67,9 +67,29 @@ pub struct BatchContext {
     pub time_zone: String,
     /// The global watermarks.
     pub watermarks: Watermarks,
+    /// Which of its rows are being computed. Not logged: a replay comes by the same parts.
+    pub part: Part,
+}
+
+/// Which rows of a batch are being computed: what functions of chance draw their numbers by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// This slice of what the sources gave; a replay cuts the same slices, with their rows in the same order.
+    Slice(u64),
+    /// Rows that an operator gave, in an order that a replay need not repeat.
+    Unordered,
 }
 
 impl BatchContext {
+    /// The same batch, for these of its rows.
+    #[must_use]
+    pub fn of_part(&self, part: Part) -> BatchContext {
+        BatchContext {
+            part,
+            ..self.clone()
+        }
+    }
+
     /// A context for work outside a streaming query: batch 0, no watermark.
     pub fn one_shot(time: Timestamp, time_zone: impl Into<String>) -> BatchContext {
         BatchContext {
@@ -77,6 +97,7 @@ impl BatchContext {
             time,
             time_zone: time_zone.into(),
             watermarks: Watermarks::default(),
+            part: Part::Slice(0),
         }
     }
 }

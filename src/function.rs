@@ -24,6 +24,7 @@ mod kernel;
 mod math;
 pub mod over;
 mod predicate;
+mod random;
 mod regexp;
 pub mod registry;
 pub(crate) mod signature;
@@ -40,12 +41,14 @@ pub mod window;
 
 pub(crate) use aggregate::collect::normalize_floats;
 pub(crate) use aggregate::order_text;
+pub(crate) use random::{arguments_before_seed, unseeded};
 
 use crate::batch::BatchContext;
 use crate::error::Result;
 use crate::expr::{BoundLambda, Expr, Value};
 use arrow::array::{ArrayRef, BooleanArray};
 use arrow::datatypes::DataType;
+use arrow::record_batch::RecordBatch;
 use std::fmt::Debug;
 
 /// What a function answers when it is asked whether it takes these arguments.
@@ -72,6 +75,8 @@ pub struct Call<'a> {
     pub returns: &'a DataType,
     /// Time, time zone and batch.
     pub context: &'a BatchContext,
+    /// The rows it is called for, which functions of chance draw by.
+    pub input: Option<&'a RecordBatch>,
 }
 
 /// Decides types: gets the resolved arguments (types and, for constants, values).

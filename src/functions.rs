@@ -69,6 +69,12 @@ pub fn cast(input: Expr, data_type: &str) -> Expr {
 }
 
 /// `TRY_CAST(input AS data_type)`: what cannot be cast becomes null. polars's `cast` is the same with a polars type.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::try_cast;
+/// let price = try_cast(col("price"), "DECIMAL(10, 2)");
+/// ```
 pub fn try_cast(input: Expr, data_type: &str) -> Expr {
     carry(TRY_CAST, &[input, lit(data_type)], false)
 }
@@ -98,6 +104,12 @@ pub fn sliding_window(time: Expr, duration: &str, slide: &str) -> Expr {
 
 /// As [`sliding_window`], with windows that start `start` after 1970-01-01T00:00:00Z instead of at it: hours that begin at a
 /// quarter past are `window_with_start(time, "1 hour", "1 hour", "15 minutes")`.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::window_with_start;
+/// let key = window_with_start(col("ts"), "1 hour", "1 hour", "15 minutes");
+/// ```
 pub fn window_with_start(time: Expr, duration: &str, slide: &str, start: &str) -> Expr {
     call("window", [time, lit(duration), lit(slide), lit(start)])
 }
@@ -116,21 +128,46 @@ pub fn session_window(time: Expr, gap: &str) -> Expr {
 
 /// As [`session_window`], with a gap that is computed for each row: an interval, or text such as `5 minutes`. Rows with a
 /// gap that is null or not positive vanish.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::{expr, session_window_by};
+/// let gap = expr("if(device = 'phone', '5 minutes', '1 hour')");
+/// let keys = [session_window_by(col("ts"), gap), col("user")];
+/// ```
 pub fn session_window_by(time: Expr, gap: Expr) -> Expr {
     call("session_window", [time, gap])
 }
 
 /// The event time of a window: its end less one microsecond, so that windows can be grouped into larger windows.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::{window, window_time};
+/// let hours = window(window_time(col("window")), "1 hour");
+/// ```
 pub fn window_time(window: Expr) -> Expr {
     call("window_time", [window])
 }
 
 /// How many different values there are that are not null. Refused on streams, where [`approx_count_distinct`] answers.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::count_distinct;
+/// let users = count_distinct(col("user")).alias("users");
+/// ```
 pub fn count_distinct(input: Expr) -> Expr {
     carry("count", &[input], true)
 }
 
 /// About how many different values there are, with a relative standard deviation of 5 %.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::approx_count_distinct;
+/// let users = approx_count_distinct(col("user")).alias("users");
+/// ```
 pub fn approx_count_distinct(input: Expr) -> Expr {
     call("approx_count_distinct", [input])
 }
@@ -235,47 +272,101 @@ pub fn hll_sketch_estimate(sketch: Expr) -> Expr {
 }
 
 /// The values that are not null, as an array.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::collect_list;
+/// let amounts = collect_list(col("amount")).alias("amounts");
+/// ```
 pub fn collect_list(input: Expr) -> Expr {
     call("collect_list", [input])
 }
 
 /// The different values that are not null, as an array.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::collect_set;
+/// let countries = collect_set(col("country")).alias("countries");
+/// ```
 pub fn collect_set(input: Expr) -> Expr {
     call("collect_set", [input])
 }
 
 /// `value` of the row with the greatest `by`.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::max_by;
+/// let last_page = max_by(col("page"), col("ts")).alias("last_page");
+/// ```
 pub fn max_by(value: Expr, by: Expr) -> Expr {
     call("max_by", [value, by])
 }
 
 /// `value` of the row with the least `by`.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::min_by;
+/// let first_page = min_by(col("page"), col("ts")).alias("first_page");
+/// ```
 pub fn min_by(value: Expr, by: Expr) -> Expr {
     call("min_by", [value, by])
 }
 
 /// A row for each element of an array (column `col`) or entry of a map (columns `key` and `value`); rows with nothing in it
 /// vanish.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::explode;
+/// let item = explode(col("items")).alias("item");
+/// ```
 pub fn explode(input: Expr) -> Expr {
     call("explode", [input])
 }
 
 /// As [`explode`], but a row with nothing in it stays, with null.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::explode_outer;
+/// let item = explode_outer(col("items")).alias("item");
+/// ```
 pub fn explode_outer(input: Expr) -> Expr {
     call("explode_outer", [input])
 }
 
 /// As [`explode`], with a column `pos` before it that counts from 0.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::posexplode;
+/// let items = posexplode(col("items"));
+/// ```
 pub fn posexplode(input: Expr) -> Expr {
     call("posexplode", [input])
 }
 
 /// As [`posexplode`], but a row with nothing in it stays, with nulls.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::posexplode_outer;
+/// let items = posexplode_outer(col("items"));
+/// ```
 pub fn posexplode_outer(input: Expr) -> Expr {
     call("posexplode_outer", [input])
 }
 
 /// A row for each struct of an array of structs, its fields as columns.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::{from_json, inline};
+/// let points = inline(from_json(col("points"), "ARRAY<STRUCT<x: DOUBLE, y: DOUBLE>>"));
+/// ```
 pub fn inline(input: Expr) -> Expr {
     call("inline", [input])
 }
@@ -293,36 +384,99 @@ pub fn from_json(text: Expr, schema: &str) -> Expr {
 }
 
 /// A struct, an array or a map as JSON text.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::{call, to_json};
+/// let value = to_json(call("struct", [col("campaign"), col("n")])).alias("value");
+/// ```
 pub fn to_json(input: Expr) -> Expr {
     call("to_json", [input])
 }
 
 /// What stands at a path such as `$.user.name` in JSON text, as text.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::get_json_object;
+/// let user = get_json_object(col("value"), "$.user.name").alias("user");
+/// ```
 pub fn get_json_object(text: Expr, path: &str) -> Expr {
     call("get_json_object", [text, lit(path)])
 }
 
 /// The time of the batch, the same for all its rows and again when the batch is replayed.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::current_timestamp;
+/// let delay = (current_timestamp() - col("ts")).alias("delay");
+/// ```
 pub fn current_timestamp() -> Expr {
     call("current_timestamp", [])
 }
 
+/// A number from 0 to 1, exclusive, for each row: another in every batch, and the same again when a batch is replayed.
+///
+/// ```
+/// # use polars::prelude::lit;
+/// # use tidemill::functions::rand;
+/// let is_sampled = rand().lt(lit(0.01));
+/// ```
+pub fn rand() -> Expr {
+    call("rand", [])
+}
+
+/// A universally unique identifier (version 4) for each row, the same again when a batch is replayed.
+///
+/// ```
+/// # use tidemill::functions::uuid;
+/// let id = uuid().alias("id");
+/// ```
+pub fn uuid() -> Expr {
+    call("uuid", [])
+}
+
 /// Parses text by a Spark datetime pattern such as `yyyy-MM-dd HH:mm:ss`.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::to_timestamp;
+/// let ts = to_timestamp(col("time"), "dd/MM/yyyy HH:mm:ss").alias("ts");
+/// ```
 pub fn to_timestamp(text: Expr, pattern: &str) -> Expr {
     call("to_timestamp", [text, lit(pattern)])
 }
 
 /// Writes a time by a Spark datetime pattern such as `yyyy-MM-dd`.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::date_format;
+/// let day = date_format(col("ts"), "yyyy-MM-dd").alias("day");
+/// ```
 pub fn date_format(time: Expr, pattern: &str) -> Expr {
     call("date_format", [time, lit(pattern)])
 }
 
 /// Cuts a time down to a unit: `year`, `quarter`, `month`, `week`, `day`, `hour`, `minute`, `second`, `millisecond`.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::date_trunc;
+/// let hour = date_trunc("hour", col("ts")).alias("hour");
+/// ```
 pub fn date_trunc(unit: &str, time: Expr) -> Expr {
     call("date_trunc", [lit(unit), time])
 }
 
 /// `input BETWEEN lower AND upper`, both inclusive.
+///
+/// ```
+/// # use polars::prelude::{col, lit};
+/// # use tidemill::functions::between;
+/// let is_success = between(col("status"), lit(200), lit(299));
+/// ```
 pub fn between(input: Expr, lower: Expr, upper: Expr) -> Expr {
     call("between", [input, lower, upper])
 }
@@ -339,11 +493,23 @@ pub fn desc(key: Expr) -> Expr {
 }
 
 /// As a key of `order_by`: descending, nulls first.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::desc_nulls_first;
+/// let keys = [desc_nulls_first(col("n")), col("campaign")];
+/// ```
 pub fn desc_nulls_first(key: Expr) -> Expr {
     carry(DESC_NULLS_FIRST, &[key], false)
 }
 
 /// As a key of `order_by`: ascending, nulls last. Ascending with nulls first is what a key is without any of these.
+///
+/// ```
+/// # use polars::prelude::col;
+/// # use tidemill::functions::asc_nulls_last;
+/// let keys = [asc_nulls_last(col("n")), col("campaign")];
+/// ```
 pub fn asc_nulls_last(key: Expr) -> Expr {
     carry(ASC_NULLS_LAST, &[key], false)
 }

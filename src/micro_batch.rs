@@ -337,6 +337,7 @@ impl MicroBatchExecution {
             time: plan.time,
             time_zone: self.time_zone.clone(),
             watermarks: plan.watermarks,
+            part: crate::batch::Part::Slice(0),
         };
         self.plan.run(slices, &context)
     }

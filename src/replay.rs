@@ -158,6 +158,7 @@ pub fn replay(spec: &ReplaySpec, on_batch: &mut OnReplayedBatch<'_>) -> Result<R
             time: logged.time,
             time_zone: time_zone.clone(),
             watermarks: logged.watermarks,
+            part: crate::batch::Part::Slice(0),
         };
         let output = plan.run(slices, &context)?;
         for operator in plan.operators_mut() {

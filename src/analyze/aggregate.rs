@@ -111,6 +111,13 @@ impl Analyzer<'_> {
             .resolve(&arguments)
             .map_err(|error| with_expression(error, &self.text(ast)))?;
         let arguments = coerced(arguments, &signature, function.name())?;
+        if !arguments.iter().all(Expr::is_deterministic) {
+            return Err(Error::invalid(format!(
+                "non-deterministic expression \"{}\" should not appear in the arguments of an aggregate function",
+                self.text(ast)
+            ))
+            .with_condition("AGGREGATE_FUNCTION_WITH_NONDETERMINISTIC_EXPRESSION"));
+        }
         let filter = match &call.filter {
             Some(filter) => Some(
                 self.for_arguments(Place::AggregateFilter)

@@ -7,6 +7,7 @@ use crate::analyze::call::{apply_named, in_order, unexpected_input};
 use crate::analyze::{Analyzer, cast_to, mismatch, null_of};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstCall, AstKind, Expr, ExprKind, INTERVAL_LITERAL, TIMESTAMP_LITERAL};
+use crate::function::{arguments_before_seed, unseeded};
 use crate::types::{self, can_implicitly_cast, common_type_of, sql_name};
 use arrow::array::{Int32Array, StringArray};
 use arrow::datatypes::DataType;
@@ -64,10 +65,29 @@ impl Analyzer<'_> {
             INTERVAL_LITERAL => self.resolve(call.arguments.first()?),
             "+" | "-" => return self.resolve_shifted(ast, call),
             "to_char" | "to_varchar" => return self.resolve_to_char(ast, call),
+            name if arguments_before_seed(name) == Some(call.arguments.len()) => {
+                self.resolve_unseeded(ast, call)
+            }
             "grouping" => self.resolve_grouping(ast, call),
             "grouping_id" => self.resolve_grouping_id(ast, call),
             _ => return None,
         })
+    }
+
+    /// A function of chance without its seed: it gets one that no other call of the query has.
+    fn resolve_unseeded(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
+        let columns = self.schema.columns.iter().map(|column| &column.name);
+        let place = format!(
+            "{:?} {:?} {:?} {}",
+            columns.collect::<Vec<_>>(),
+            self.output_name,
+            ast.span,
+            self.text(ast)
+        );
+        let (seed, number) = unseeded(&place);
+        let mut arguments = self.resolve_all(&call.arguments)?;
+        arguments.push(apply_named(seed, vec![number], || self.text(ast))?);
+        apply_named(&call.name, arguments, || self.text(ast))
     }
 
     /// `input [NOT] LIKE ALL|ANY (pattern, …)`: each for itself, together.

@@ -68,11 +68,20 @@ fn pieces(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> {
 
 /// The sum of the hashes of the rows.
 fn digest(batch: &RecordBatch) -> Result<u128> {
+    Ok(row_hashes(batch)?.into_iter().map(u128::from).sum())
+}
+
+/// The hash of each row.
+///
+/// # Errors
+///
+/// As [`RowDigest::of`].
+pub(crate) fn row_hashes(batch: &RecordBatch) -> Result<Vec<u64>> {
     let mut hashes = vec![0; batch.num_rows()];
     for column in batch.columns() {
         hash_column(column, &mut hashes)?;
     }
-    Ok(hashes.into_iter().map(u128::from).sum())
+    Ok(hashes)
 }
 
 /// Takes each row's hash on by the value of `column`.

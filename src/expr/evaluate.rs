@@ -147,6 +147,7 @@ impl Expr {
             rows,
             returns: &self.data_type,
             context: input.context,
+            input: Some(input.batch),
         })?;
         match result.len() {
             1 if is_constant => Ok(Value::Scalar(result)),

@@ -5,8 +5,8 @@
 
 use crate::function::{
     AggregateFunction, ScalarFunction, aggregate, arithmetic, assertion, bitwise, collection,
-    comparison, csv, datetime, encryption, hash_functions, json, math, predicate, regexp, sketch,
-    string, system, url, variant, vector, window,
+    comparison, csv, datetime, encryption, hash_functions, json, math, predicate, random, regexp,
+    sketch, string, system, url, variant, vector, window,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -72,6 +72,7 @@ const MODULES: &[Module] = &[
     Module::aggregates(sketch::aggregates, &[]),
     Module::scalars(variant::functions, &[]),
     Module::scalars(system::functions, system::ALIASES),
+    Module::scalars(random::functions, random::ALIASES),
     Module::aggregates(variant::aggregates, &[]),
 ];
 

@@ -26,6 +26,13 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
             |_| Ok(text("default")),
         ),
         constant(
+            "current_user",
+            "current_user()",
+            "The name of the user that runs the query, as its environment says.",
+            "SELECT current_user()",
+            |_| Ok(text(&user())),
+        ),
+        constant(
             "version",
             "version()",
             "The version of tidemill.",
@@ -36,7 +43,11 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
 }
 
 /// Other names.
-pub(crate) const ALIASES: &[(&str, &str)] = &[("current_database", "current_schema")];
+pub(crate) const ALIASES: &[(&str, &str)] = &[
+    ("current_database", "current_schema"),
+    ("session_user", "current_user"),
+    ("user", "current_user"),
+];
 
 fn constant(
     name: &'static str,
@@ -63,6 +74,14 @@ fn resolve_constant(arguments: &[Expr]) -> Result<Signature> {
         returns: DataType::Utf8,
         is_nullable: false,
     })
+}
+
+/// What the shell calls the user; `unknown` where it says nothing.
+fn user() -> String {
+    ["USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok())
+        .unwrap_or_else(|| "unknown".to_owned())
 }
 
 fn text(text: &str) -> ArrayRef {

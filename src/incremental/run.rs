@@ -5,7 +5,7 @@ use super::{
     BatchOutput, Block, EventTimeSeen, Flow, IN_FLIGHT_BYTES, IncrementalPlan, Origin, PlanInput,
     Target,
 };
-use crate::batch::{BatchContext, Watermarks};
+use crate::batch::{BatchContext, Part, Watermarks};
 use crate::error::{Error, Result};
 use crate::operator::Prepared;
 use crate::source::{Slice, Slices};
@@ -176,11 +176,17 @@ impl Batch<'_> {
         if let Some(count) = self.input_rows.get(input) {
             count.fetch_add(rows.num_rows() as u64, Ordering::Relaxed);
         }
+        let part = Part::Slice(((input as u64) << 32) | sequence as u64);
+        let context = self.stages.batch.of_part(part);
+        let stages = StageContext {
+            batch: &context,
+            event_times: self.stages.event_times,
+        };
         let begins_here =
             |flow: &Flow| matches!(flow.origin, Origin::Input { input: from, .. } if from == input);
         for (number, flow) in self.plan.flows.iter().enumerate() {
             if begins_here(flow) {
-                let arrived = travel(self.plan, flow, rows.clone(), &self.stages)?;
+                let arrived = travel(self.plan, flow, rows.clone(), &stages)?;
                 let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
                 results.put(flow.target, (number, sequence), arrived);
             }
@@ -257,6 +263,11 @@ fn apply_blocks(
     context: &StageContext<'_>,
     results: &mut Results,
 ) -> Result<()> {
+    let unordered = context.batch.of_part(Part::Unordered);
+    let context = &StageContext {
+        batch: &unordered,
+        event_times: context.event_times,
+    };
     let batch = context.batch;
     let late = plan.input_watermarks(batch.watermarks.late);
     let eviction = plan.input_watermarks(batch.watermarks.eviction);

@@ -1,5 +1,6 @@
 //! What only a whole session shows: SQL and the DataFrame API build the same plans, scripts run, queries run.
 
+mod chance;
 mod queries;
 mod same_plans;
 mod scripts;

@@ -59,6 +59,10 @@ pub(super) fn spelling(call: &AstCall, schema: &PlanSchema) -> Option<String> {
             let input = input.sql(schema);
             Some(format!("mode() WITHIN GROUP (ORDER BY {input} DESC)"))
         }
+        ("uuid", [_]) => Some("uuid()".to_owned()),
+        ("shuffle", [array, _]) => Some(format!("shuffle({})", array.sql(schema))),
+        ("random", []) => Some("rand()".to_owned()),
+        ("random", [seed]) => Some(format!("rand({})", seed.sql(schema))),
         ("+" | "-", [left, right]) => shifted(&call.name, (left, right), schema),
         _ => with_whole_number(call, schema),
     }

@@ -66,6 +66,7 @@ fn run(function: &ScalarFunction, columns: &[Expr], arrays: &[ArrayRef]) -> Resu
     let result = (function.kernel)(&Call {
         arguments: &arguments,
         lambdas: &[],
+        input: None,
         rows: 1,
         returns: &signature.returns,
         context: &context(),
@@ -309,6 +310,7 @@ fn a_failure_in_a_null_row_does_not_count() {
     let sum = (function.kernel)(&Call {
         arguments: &arguments,
         lambdas: &[],
+        input: None,
         rows: 2,
         returns: &DataType::Int64,
         context: &context(),

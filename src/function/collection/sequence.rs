@@ -201,6 +201,13 @@ impl Walk<'_> {
                 "illegal sequence boundaries: the step must lead from start to stop. start=`{start}` stop=`{stop}`"
             )));
         }
+        let least = self.least_count(i128::from(stop) - i128::from(start));
+        if least > i128::from(ELEMENTS_MAX) {
+            return Err(too_many_elements(
+                "sequence",
+                i64::try_from(least).unwrap_or(i64::MAX),
+            ));
+        }
         let mut count: i64 = 0;
         while let Some(value) = self.value(start, count) {
             if (sign > 0 && value > stop) || (sign < 0 && value < stop) {
@@ -213,6 +220,20 @@ impl Walk<'_> {
             }
         }
         Ok(())
+    }
+
+    /// How many values there are at least over this distance, which the step leads along.
+    fn least_count(&self, distance: i128) -> i128 {
+        let longest = match self.by {
+            Step::Units(by) => i128::from(by),
+            Step::Months(by) if *self.element == DataType::Date32 => i128::from(by) * 31,
+            Step::Months(by) => i128::from(by) * 31 * i128::from(MICROS_PER_DAY),
+            // A day may have an hour more.
+            Step::Days(days, micros) => {
+                i128::from(days) * i128::from(MICROS_PER_DAY) * 2 + i128::from(micros)
+            }
+        };
+        distance.checked_div(longest).unwrap_or_default()
     }
 
     /// The value after `count` steps; `None` if it is out of range.

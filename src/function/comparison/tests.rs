@@ -12,6 +12,7 @@ fn run(name: &str, arguments: &[Value], rows: usize, returns: &DataType) -> Arra
     (function.kernel)(&Call {
         arguments,
         lambdas: &[],
+        input: None,
         rows,
         returns,
         context: &context,

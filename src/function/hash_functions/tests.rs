@@ -47,6 +47,7 @@ fn nested_values_are_hashed_part_by_part() {
     let call = Call {
         arguments: &values.map(Value::Scalar),
         lambdas: &[],
+        input: None,
         rows: 2,
         returns: &DataType::Int64,
         context: &BatchContext::one_shot(Timestamp(0), "UTC"),

@@ -202,6 +202,7 @@ fn texts_are_looked_into() {
     let result = (function.kernel)(&crate::function::Call {
         arguments: &values,
         lambdas: &[],
+        input: None,
         rows: 3,
         returns: &DataType::Utf8,
         context: &BatchContext::one_shot(Timestamp(0), "UTC"),

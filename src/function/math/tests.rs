@@ -35,6 +35,7 @@ fn apply(name: &str, operands: &[&str]) -> String {
     let result = (function.kernel)(&Call {
         arguments: &arguments,
         lambdas: &[],
+        input: None,
         rows: 1,
         returns: &signature.returns,
         context: &context,
