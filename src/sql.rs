@@ -19,6 +19,7 @@ mod literal;
 mod lower;
 mod mask;
 mod parser;
+mod pipe;
 mod query;
 mod relation;
 mod statement;

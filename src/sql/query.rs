@@ -1,7 +1,7 @@
-//! Queries: `WITH`, `SELECT`, set operations, `ORDER BY … LIMIT …`, and Spark's pipes (`|>`).
+//! Queries: `WITH`, `SELECT`, set operations, `ORDER BY … LIMIT …`. Pipes (`|>`) are in [`super::pipe`].
 
 use super::ast::{
-    Body, Cte, Ident, Organization, PipeOperator, QueryAst, Select, SelectItem, SetOperator, Values,
+    Body, Cte, Ident, Organization, QueryAst, Select, SelectItem, SetOperator, Values,
 };
 use super::parser::Parser;
 use super::token::TokenKind;
@@ -185,7 +185,7 @@ impl Parser<'_> {
         }
     }
 
-    fn set_operator(&mut self, loosest: SetOperator) -> Option<SetOperator> {
+    pub(super) fn set_operator(&mut self, loosest: SetOperator) -> Option<SetOperator> {
         let found = if self.is_keyword("UNION") {
             SetOperator::Union
         } else if self.is_one_of(&["EXCEPT", "MINUS", "SETMINUS"]) {
@@ -203,7 +203,7 @@ impl Parser<'_> {
     }
 
     /// `[ALL | DISTINCT] [BY NAME]`: whether all, whether by name.
-    fn set_quantifiers(&mut self) -> Result<(bool, bool)> {
+    pub(super) fn set_quantifiers(&mut self) -> Result<(bool, bool)> {
         let is_all = self.eat("ALL");
         if !is_all {
             self.eat("DISTINCT");
@@ -215,7 +215,7 @@ impl Parser<'_> {
         Ok((is_all, by_name))
     }
 
-    fn body(&mut self) -> Result<Body> {
+    pub(super) fn body(&mut self) -> Result<Body> {
         if self.is_keyword("SELECT") {
             return Ok(Body::Select(Box::new(self.select()?)));
         }
@@ -338,7 +338,7 @@ impl Parser<'_> {
     }
 
     /// `[ALL | DISTINCT]`: whether distinct.
-    fn set_quantifier(&mut self) -> bool {
+    pub(super) fn set_quantifier(&mut self) -> bool {
         let is_distinct = self.eat("DISTINCT");
         if !is_distinct && !self.is_symbol_at(1, ",") && !self.is_keyword_at(1, "FROM") {
             self.eat("ALL");
@@ -346,7 +346,7 @@ impl Parser<'_> {
         is_distinct
     }
 
-    fn select_items(&mut self) -> Result<Vec<SelectItem>> {
+    pub(super) fn select_items(&mut self) -> Result<Vec<SelectItem>> {
         let mut is_first = true;
         self.comma_separated(|parser| {
             if parser.is_keyword("FROM") && !parser.is_symbol_at(1, "(") {
@@ -547,103 +547,5 @@ impl Parser<'_> {
             return Ok(Vec::new());
         }
         self.parenthesized(|parser| parser.identifier("the name of a column"))
-    }
-
-    /// `|> operator`.
-    fn pipe(&mut self, input: QueryAst) -> Result<QueryAst> {
-        let start = input.span;
-        self.expect_symbol("|>")?;
-        let operator = self.pipe_operator()?;
-        let span = self.span_from(start);
-        Ok(QueryAst {
-            with: Vec::new(),
-            body: Body::Pipe {
-                input: Box::new(input),
-                operator: Box::new(operator),
-                span,
-            },
-            organization: Organization::default(),
-            span,
-        })
-    }
-
-    fn pipe_operator(&mut self) -> Result<PipeOperator> {
-        if self.eat("WHERE") {
-            return self.expression().map(PipeOperator::Where);
-        }
-        if self.eat("SELECT") {
-            let is_distinct = self.set_quantifier();
-            let items = self.select_items()?;
-            return Ok(PipeOperator::Select { is_distinct, items });
-        }
-        if self.eat("EXTEND") {
-            return self
-                .comma_separated(Parser::aliased_expression)
-                .map(PipeOperator::Extend);
-        }
-        if self.eat("SET") {
-            return self
-                .comma_separated(Parser::assignment)
-                .map(PipeOperator::Set);
-        }
-        if self.eat("DROP") {
-            return self
-                .comma_separated(|parser| parser.identifier("a column"))
-                .map(PipeOperator::Drop);
-        }
-        if self.eat("AS") {
-            return self.identifier("an alias").map(PipeOperator::As);
-        }
-        if self.eat("AGGREGATE") {
-            return self.pipe_aggregate();
-        }
-        if self.is_one_of(&["ORDER", "LIMIT", "OFFSET"]) {
-            return self.organization().map(PipeOperator::Organize);
-        }
-        if let Some(operator) = self
-            .set_operator(SetOperator::Union)
-            .or_else(|| self.set_operator(SetOperator::Intersect))
-        {
-            let (is_all, by_name) = self.set_quantifiers()?;
-            let right = Box::new(self.body()?);
-            return Ok(PipeOperator::SetOperation {
-                operator,
-                is_all,
-                by_name,
-                right,
-            });
-        }
-        if let Some((join_type, is_natural)) = self.join_type()? {
-            let (right, condition) = self.join_right(join_type, is_natural)?;
-            return Ok(PipeOperator::Join {
-                right: Box::new(right),
-                join_type,
-                condition,
-            });
-        }
-        if self.is_one_of(&["PIVOT", "UNPIVOT", "TABLESAMPLE", "WINDOW"]) {
-            return Err(self.unsupported("this operator behind `|>`", self.span()));
-        }
-        Err(self.unexpected("an operator behind `|>`, such as WHERE, SELECT or AGGREGATE"))
-    }
-
-    fn assignment(&mut self) -> Result<(Ident, Ast)> {
-        let column = self.identifier("a column")?;
-        self.expect_symbol("=")?;
-        Ok((column, self.expression()?))
-    }
-
-    fn pipe_aggregate(&mut self) -> Result<PipeOperator> {
-        let aggregates = if self.is_keyword("GROUP") {
-            Vec::new()
-        } else {
-            self.comma_separated(Parser::aliased_expression)?
-        };
-        let keys = if self.eat_all(&["GROUP", "BY"]) {
-            self.comma_separated(Parser::aliased_expression)?
-        } else {
-            Vec::new()
-        };
-        Ok(PipeOperator::Aggregate { aggregates, keys })
     }
 }
