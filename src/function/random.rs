@@ -17,7 +17,7 @@ use crate::batch::{BatchId, Part};
 use crate::cast::cast;
 use crate::checkpoint::row_hashes;
 use crate::error::{Error, Result};
-use crate::expr::Expr;
+use crate::expr::{Expr, Value};
 use crate::function::signature::{
     any_nullable, argument, count_arguments, folded, folded_as, unexpected_type,
 };
@@ -156,7 +156,7 @@ fn batch_seed(call: &Call<'_>) -> Result<ArrayRef> {
 
 /// The constant seed that a call was resolved with; 0 for null, as in Spark.
 fn seed_of(call: &Call<'_>, index: usize) -> Result<i64> {
-    let seed = call.arguments.get(index).map(|seed| seed.array());
+    let seed = call.arguments.get(index).map(Value::array);
     let seed = seed.and_then(|seed| seed.as_primitive_opt::<Int64Type>());
     match seed {
         Some(seed) if !seed.is_empty() => Ok(if seed.is_null(0) { 0 } else { seed.value(0) }),
@@ -304,7 +304,7 @@ fn uniform_type(least: &DataType, most: &DataType) -> DataType {
 
 fn uniform(call: &Call<'_>) -> Result<ArrayRef> {
     let bound = |index: usize| {
-        let bound = call.arguments.get(index).map(|bound| bound.array());
+        let bound = call.arguments.get(index).map(Value::array);
         let bound = bound.and_then(|bound| bound.as_primitive_opt::<Float64Type>());
         bound.and_then(|bound| bound.iter().next().flatten())
     };
@@ -337,7 +337,7 @@ fn resolve_randstr(arguments: &[Expr]) -> Result<Signature> {
 }
 
 fn randstr(call: &Call<'_>) -> Result<ArrayRef> {
-    let length = call.arguments.first().map(|length| length.array());
+    let length = call.arguments.first().map(Value::array);
     let length = length.and_then(|length| length.as_primitive_opt::<Int32Type>());
     let length = length.and_then(|length| length.iter().next().flatten());
     let mut draws = Draws::<XorShift>::new(call, seed_of(call, 1)?)?;
