@@ -68,6 +68,10 @@ impl WrittenOptions {
 }
 
 /// Without the values of options and properties, which may be secret.
+#[expect(
+    clippy::missing_fields_in_debug,
+    reason = "where the options stand says nothing about the table"
+)]
 impl fmt::Debug for TableDefinition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TableDefinition")
