@@ -1,5 +1,9 @@
 //! What one micro-batch is: its id, its time, its watermarks, and the context that every operator runs with.
 
+mod row_hash;
+
+pub(crate) use row_hash::row_hashes;
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

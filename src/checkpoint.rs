@@ -26,7 +26,6 @@ mod snapshot;
 mod tables;
 
 pub use digest::RowDigest;
-pub(crate) use digest::row_hashes;
 pub use history::History;
 pub use metadata::{METADATA_FILE, Metadata};
 pub use record::{

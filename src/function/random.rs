@@ -13,9 +13,8 @@ mod generator;
 #[cfg(test)]
 mod tests;
 
-use crate::batch::{BatchId, Part};
+use crate::batch::{BatchId, Part, row_hashes};
 use crate::cast::cast;
-use crate::checkpoint::row_hashes;
 use crate::error::{Error, Result};
 use crate::expr::{Expr, Value};
 use crate::function::signature::{
