@@ -99,9 +99,12 @@ impl ValueTest {
 
     /// What marks the lines that contain one of the strings that are wanted, or may do so with escapes.
     fn marks(&self) -> Option<Marks> {
-        let unquoted = |text: &Box<[u8]>| text.get(1..text.len() - 1).map(<[u8]>::to_vec);
-        let texts: Option<Vec<Vec<u8>>> = self.wanted.iter().map(unquoted).collect();
-        Marks::of_strings(texts?.iter().map(Vec::as_slice))
+        let unquoted = self.wanted.iter().map(|text| {
+            let text = text.strip_prefix(b"\"")?;
+            text.strip_suffix(b"\"")
+        });
+        let texts: Option<Vec<&[u8]>> = unquoted.collect();
+        Marks::of_strings(texts?.into_iter())
     }
 
     #[inline]

@@ -66,10 +66,10 @@ impl Hashes {
         let start = if values.len() <= SHORT {
             // Counting has no branches that depend on the hashes: while they are on their way from memory, the processor looks for those of
             // other runs. Nearly always there is no such hash here.
-            let is_there = values
+            let found = values
                 .iter()
-                .fold(false, |found, other| found | (*other == hash));
-            if !is_there {
+                .fold(0, |found, other| found | u32::from(*other == hash));
+            if found == 0 {
                 return low..low;
             }
             values.iter().filter(|other| **other < hash).count()

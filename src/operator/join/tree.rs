@@ -208,7 +208,9 @@ impl Tree {
             }
         }
         let slots: Vec<u8> = self.leaves.drain(..over).map(|leaf| leaf.slot).collect();
-        slots.into_iter().for_each(|slot| self.note_anew(slot));
+        for slot in slots {
+            self.note_anew(slot);
+        }
         if let Some(first) = self.leaves.first_mut() {
             first.low = i64::MIN;
         }

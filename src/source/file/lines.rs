@@ -128,6 +128,9 @@ impl Drop for Reading {
     }
 }
 
+/// The slices of a file, each with its bytes.
+pub(super) type SliceTexts = Box<dyn Iterator<Item = Result<(usize, SliceText)>> + Send>;
+
 /// The slices of a file; with `is_whole` there is one.
 ///
 /// # Errors
@@ -137,7 +140,7 @@ pub(super) fn slices(
     file: &ListedFile,
     is_whole: bool,
     spare: &Arc<SpareBuffers>,
-) -> Result<Box<dyn Iterator<Item = Result<(usize, SliceText)>> + Send>> {
+) -> Result<SliceTexts> {
     if is_whole || is_packed(&file.path) {
         let pieces = Pieces::open(file, is_whole)?.into_spare(spare);
         return Ok(Box::new(pieces.map(|piece| {

@@ -23,6 +23,15 @@ fn show_watermark(watermark: Option<&WatermarkClause>) -> String {
     })
 }
 
+fn show_condition(condition: &ast::JoinCondition) -> String {
+    match condition {
+        ast::JoinCondition::None => "-".to_owned(),
+        ast::JoinCondition::On(on) => show(on),
+        ast::JoinCondition::Using(columns) => format!("using {}", columns.len()),
+        ast::JoinCondition::Natural => "natural".to_owned(),
+    }
+}
+
 fn show_relation(relation: &RelationAst) -> String {
     let named = |alias: &Option<RelationAlias>| {
         alias.as_ref().map_or(String::new(), |alias| {
@@ -68,12 +77,7 @@ fn show_relation(relation: &RelationAst) -> String {
             "({} {join_type:?} {} {})",
             show_relation(left),
             show_relation(right),
-            match condition {
-                ast::JoinCondition::None => "-".to_owned(),
-                ast::JoinCondition::On(on) => show(on),
-                ast::JoinCondition::Using(columns) => format!("using {}", columns.len()),
-                ast::JoinCondition::Natural => "natural".to_owned(),
-            }
+            show_condition(condition)
         ),
         RelationAst::Lateral { input, view } => {
             format!("{} lateral {}", show_relation(input), show(&view.generator))

@@ -243,7 +243,7 @@ const EXAMPLES: &[Refused] = &[
                         |_: &String, _: Vec<(i64,)>, _: &mut GroupState<'_, '_, i64>| Ok((1_i64,)),
                     )
             };
-            counted().union(&counted())
+            counted().union(counted())
         }),
         Update,
         None,
