@@ -39,8 +39,6 @@ pub struct JsonDecoder {
     bytes: usize,
     /// What records must meet, or else they are left out; and how many were.
     prefilter: Option<Prefilter>,
-    /// What marks lines if they are all read.
-    unmarked: Arc<Marks>,
     left_out: u64,
 }
 
@@ -83,7 +81,6 @@ impl JsonDecoder {
             work: Work::new(options),
             bytes: 0,
             prefilter: None,
-            unmarked: Arc::new(Marks::none()),
             left_out: 0,
         })
     }
@@ -142,15 +139,11 @@ impl JsonDecoder {
     ///
     /// As [`JsonDecoder::push`].
     pub fn push_lines(&mut self, text: &[u8]) -> Result<()> {
-        let marks = self.prefilter.as_ref().and_then(Prefilter::marks);
-        let (marks, is_filtered) = match marks {
-            Some(marks) => (Arc::clone(marks), true),
-            None => (Arc::clone(&self.unmarked), false),
-        };
-        for line in Lines::new(text, &marks) {
+        let marks = self.prefilter.as_ref().and_then(Prefilter::marks).cloned();
+        for line in Lines::new(text, marks.as_deref().unwrap_or(Marks::NONE)) {
             let line_text = text.get(line.range).unwrap_or_default();
             // Space may be all there is, and an array is several records. A malformed record becomes a row of nulls, which is dropped too.
-            if is_filtered && !line.is_marked && line_text.first() == Some(&b'{') {
+            if marks.is_some() && !line.is_marked && line_text.first() == Some(&b'{') {
                 self.left_out += 1;
             } else {
                 self.push_document(line_text)?;

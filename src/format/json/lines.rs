@@ -70,9 +70,7 @@ impl Marks {
     }
 
     /// Only lines with backslashes are marked.
-    pub(super) fn none() -> Marks {
-        Marks { pairs: Vec::new() }
-    }
+    pub(super) const NONE: &'static Marks = &Marks { pairs: Vec::new() };
 
     /// How far behind its beginning a mark ends at most.
     fn reach(&self) -> usize {
@@ -117,16 +115,13 @@ impl<'a> Lines<'a> {
         let whole = (ahead.len().saturating_sub(reach) / BLOCK).min(BLOCKS);
         let (blocks, rest) = self.blocks.split_at_mut(whole);
         look_through(ahead, self.marks, blocks);
-        // The last bytes are copied, so that something comes behind them.
+        // The last bytes of a text are copied, so that something comes behind them.
         let tail = ahead.get(whole * BLOCK..).unwrap_or_default();
-        for (chunk, bits) in (0..tail.len().div_ceil(BLOCK)).zip(rest) {
-            let from = tail.get(chunk * BLOCK..).unwrap_or_default();
-            let mut padded = from
-                .get(..from.len().min(BLOCK + reach))
-                .unwrap_or_default()
-                .to_vec();
-            padded.resize(BLOCK + reach, 0);
-            look_through(&padded, self.marks, std::slice::from_mut(bits));
+        let count = tail.len().div_ceil(BLOCK).min(rest.len());
+        if let Some(rest) = rest.get_mut(..count).filter(|rest| !rest.is_empty()) {
+            let mut padded = tail.to_vec();
+            padded.resize(tail.len().max(count * BLOCK + reach), 0);
+            look_through(&padded, self.marks, rest);
         }
     }
 

@@ -9,10 +9,8 @@ pub(super) const SLOTS: u8 = 64;
 /// Fewer rows need no map. Small in tests, so that they get there.
 const ROWS_MIN: usize = if cfg!(test) { 100 } else { 65_536 };
 
-/// A map is made for as many rows to a word, in halves: three and one fifth bytes a row.
-const HALF_ROWS_PER_WORD: usize = 5;
-
-/// A map that has come to more rows to a word than this is made anew: too many leaves would be looked into.
+/// A map that has come to more rows to a word than this is made anew, twice as large: too many leaves would be looked into. So a row takes 1.6 to 3.2
+/// bytes of it.
 const ROWS_PER_WORD_MAX: usize = 5;
 
 /// Leaves by hash.
@@ -30,10 +28,10 @@ impl LeafMap {
         if rows < ROWS_MIN {
             return LeafMap::default();
         }
-        let words = (rows * 2 / HALF_ROWS_PER_WORD).next_power_of_two();
+        let bits = (rows * 2 / ROWS_PER_WORD_MAX).ilog2();
         LeafMap {
-            words: vec![0; words],
-            shift: u32::BITS - words.ilog2(),
+            words: vec![0; 1 << bits],
+            shift: u32::BITS - bits,
         }
     }
 
@@ -63,10 +61,10 @@ impl LeafMap {
         }
     }
 
-    /// Notes that no leaf with this slot holds anything.
-    pub(super) fn clear(&mut self, slot: u8) {
+    /// Notes that no leaf with one of these slots, one bit each, holds anything.
+    pub(super) fn clear(&mut self, slots: u64) {
         for word in &mut self.words {
-            *word &= !bit(slot);
+            *word &= !slots;
         }
     }
 
@@ -97,14 +95,14 @@ mod tests {
     #[test]
     fn hashes_are_found_in_the_leaves_that_were_noted() {
         let mut map = LeafMap::for_rows(1_000);
-        assert_eq!(map.memory_bytes(), 512 * 8);
+        assert_eq!(map.memory_bytes(), 256 * 8);
         map.add(3, &[0, 7, u32::MAX]);
         map.add(63, &[7, 1 << 31]);
         assert_eq!(map.slots(0), bit(3) | bit(63));
         assert_eq!(map.slots(u32::MAX), bit(3));
         assert_eq!(map.slots(1 << 31), bit(63));
         assert_eq!(map.slots(1 << 30), 0);
-        map.clear(3);
+        map.clear(bit(3));
         assert_eq!(map.slots(0), bit(63));
         assert_eq!(map.slots(u32::MAX), 0);
     }
@@ -115,8 +113,15 @@ mod tests {
         assert!(!none.is_misfit(ROWS_MIN - 1) && none.is_misfit(ROWS_MIN));
         assert_eq!(none.slots(5), u64::MAX);
         let map = LeafMap::for_rows(1_000);
-        for (rows, is_misfit) in [(100, true), (128, false), (2_560, false), (2_561, true)] {
+        for (rows, is_misfit) in [(63, true), (64, false), (1_280, false), (1_281, true)] {
             assert_eq!(map.is_misfit(rows), is_misfit, "{rows}");
+        }
+        for rows in [ROWS_MIN, 1_279, 1_280, 1_281, 5_000_000] {
+            let map = LeafMap::for_rows(rows);
+            assert!(
+                !map.is_misfit(rows) && map.memory_bytes() * 10 <= rows * 32,
+                "{rows}"
+            );
         }
     }
 }

@@ -11,7 +11,7 @@
 
 use super::define::Layout;
 use super::leaf::{Leaf, Mortality};
-use super::leaf_map::{LeafMap, SLOTS};
+use super::leaf_map::{LeafMap, SLOTS, bit};
 use super::marks::MATCHED;
 use super::run::Run;
 use crate::error::Result;
@@ -139,7 +139,7 @@ impl Tree {
         upper.slot = self.free_slot();
         note(&mut self.map, &upper);
         self.leaves.insert(at + 1, upper);
-        self.note_anew(self.leaves[at].slot);
+        self.note_anew(bit(self.leaves[at].slot));
         Ok(true)
     }
 
@@ -149,10 +149,11 @@ impl Tree {
         (0..SLOTS).min_by_key(users).unwrap_or_default()
     }
 
-    /// Forgets what the leaves with this slot held, but for what they hold.
-    fn note_anew(&mut self, slot: u8) {
-        self.map.clear(slot);
-        for leaf in self.leaves.iter().filter(|leaf| leaf.slot == slot) {
+    /// Forgets what the leaves with these slots, one bit each, held, but for what they hold.
+    fn note_anew(&mut self, slots: u64) {
+        self.map.clear(slots);
+        let with_slot = |leaf: &&Leaf| slots & bit(leaf.slot) != 0;
+        for leaf in self.leaves.iter().filter(with_slot) {
             note(&mut self.map, leaf);
         }
     }
@@ -207,9 +208,10 @@ impl Tree {
                 break;
             }
         }
-        let slots: Vec<u8> = self.leaves.drain(..over).map(|leaf| leaf.slot).collect();
-        for slot in slots {
-            self.note_anew(slot);
+        let ended_slots = self.leaves.drain(..over).map(|leaf| bit(leaf.slot));
+        let ended_slots = ended_slots.fold(0, |slots, slot| slots | slot);
+        if ended_slots != 0 {
+            self.note_anew(ended_slots);
         }
         if let Some(first) = self.leaves.first_mut() {
             first.low = i64::MIN;

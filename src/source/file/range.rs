@@ -15,7 +15,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// How much is read at once behind the end of a range, for the rest of a line.
+/// How much is read at once behind the end of a range, for the rest of a line: this, or as much again as there is of the line, so that a long one
+/// is not searched over and over.
 const REST_BYTES: u64 = 4 << 10;
 
 /// A file that is read in ranges.
@@ -120,7 +121,8 @@ impl RangeReader {
             } else if self.rest.is_empty() {
                 return Ok(None);
             } else if self.at < self.file.size {
-                self.fill((self.file.size - self.at).min(REST_BYTES))?;
+                let more = REST_BYTES.max(self.rest.len() as u64);
+                self.fill((self.file.size - self.at).min(more))?;
                 let new = self.buffer.get(before..self.rest.end).unwrap_or_default();
                 if let Some(line_end) = memchr::memchr(b'\n', new) {
                     self.rest.end = before + line_end + 1;
@@ -261,6 +263,34 @@ mod tests {
             ranges,
             [(SLICE_BYTES, 0..size), (SLICE_BYTES, size..2 * size), last]
         );
+    }
+
+    #[test]
+    fn a_line_over_many_ranges_is_read_whole_by_the_first() {
+        let mut text = b"short\n".to_vec();
+        text.resize(5 * SLICE_BYTES / 2, b'x');
+        text.extend_from_slice(b"\nlast");
+        let (_folder, listed) = file(&text);
+        let ranged = RangedFile::open(&listed, &Arc::default()).unwrap();
+        let parts: Vec<Vec<Vec<u8>>> = ranged
+            .clone()
+            .ranges()
+            .map(|(_, range)| {
+                let mut reader = ranged.clone().read(range);
+                let mut parts = Vec::new();
+                while let Some(part) = reader.next(SLICE_BYTES / 8).unwrap() {
+                    parts.push(part.to_vec());
+                }
+                parts
+            })
+            .collect();
+        let long = &text[6..text.len() - 4];
+        let expected = [
+            vec![b"short\n".to_vec(), long.to_vec()],
+            vec![],
+            vec![b"last".to_vec()],
+        ];
+        assert!(parts == expected, "{:?}", parts.iter().map(Vec::len));
     }
 
     #[test]
