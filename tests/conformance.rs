@@ -2,6 +2,11 @@
 //! and in `tests/cases`) and those in `queries/`. Each runs with one and with four state partitions, and with a query that is opened anew
 //! from its checkpoint before every batch. Without the recorded cases nothing runs: that is a failure.
 
+#[path = "support/package.rs"]
+mod package;
+#[path = "support/shared.rs"]
+mod shared;
+
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,9 +14,7 @@ use tidemill::case::{Case, CaseOptions, Outcome, run};
 
 fn main() {
     let arguments = Arguments::from_args();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let shared =
-        std::env::var_os("TIDEMILL_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
+    let (root, shared) = (package::root(), shared::shared());
     let own = cases_below(&root.join("queries"));
     let mut recorded = cases_below(&shared.join("conformance"));
     if recorded.is_empty() {
@@ -28,7 +31,7 @@ fn main() {
         .flat_map(|file| VARIANTS.map(|variant| trial(file, variant)))
         .collect();
     trials.push(Trial::test("every_query_has_a_case_beside_it", || {
-        every_query_has_a_case(&Path::new(env!("CARGO_MANIFEST_DIR")).join("queries"))
+        every_query_has_a_case(&package::root().join("queries"))
     }));
     let conclusion = libtest_mimic::run(&arguments, trials);
     say(&format!(

@@ -5,9 +5,13 @@
 //! (`functions_left.txt`, `functions_recorded_left.txt`), under its reason, and is refused; a query that passes must leave the list, and none
 //! may be answered wrongly. Only queries under a heading that starts with `answered otherwise` may give another answer, for the reason it names.
 
+#[path = "support/package.rs"]
+mod package;
+#[path = "support/shared.rs"]
+mod shared;
+
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tidemill::case::{Example, ExampleOutcome};
 
@@ -57,9 +61,7 @@ fn main() {
         left: include_str!("functions_recorded_left.txt"),
         counts: &OF_CORNERS,
     }];
-    let shared = std::env::var("TIDEMILL_SHARED")
-        .unwrap_or_else(|_| format!("{}/../shared", env!("CARGO_MANIFEST_DIR")));
-    let path = Path::new(&shared).join("functions/examples.jsonl");
+    let path = shared::shared().join("functions/examples.jsonl");
     match std::fs::read_to_string(&path) {
         Ok(text) => suites.push(Suite {
             name: "examples",

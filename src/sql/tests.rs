@@ -96,7 +96,8 @@ fn show_call(call: &AstCall) -> String {
 
 /// The directory with the recorded cases: `TIDEMILL_SHARED`, or `shared` beside the package.
 fn shared() -> Option<PathBuf> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| ".".into(), PathBuf::from);
+    let beside = package.join("../shared");
     let directory = std::env::var_os("TIDEMILL_SHARED").map_or(beside, PathBuf::from);
     directory.is_dir().then_some(directory)
 }

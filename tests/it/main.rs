@@ -9,6 +9,8 @@
 mod bad_disk;
 mod cleaned;
 mod crash;
+#[path = "../support/package.rs"]
+mod package;
 #[path = "../support/process.rs"]
 mod process;
 mod property;

@@ -3,7 +3,8 @@
 //! `TIDEMILL_WRITE_SAMPLE=1 cargo test --test it sample_replays_to` writes it anew: after a change of the format, when the old
 //! one has been put beside it.
 
-use std::path::{Path, PathBuf};
+use crate::package;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tidemill::batch::{BatchId, Timestamp};
 use tidemill::checkpoint::{METADATA_FILE, read_checkpoint};
@@ -20,7 +21,7 @@ use tidemill::{ErrorKind, Session};
 const BATCHES: u64 = 12;
 
 fn home() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("checkpoints/sample")
+    package::root().join("checkpoints/sample")
 }
 
 fn flow(replacing: (&str, &str)) -> Flow {

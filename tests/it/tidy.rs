@@ -2,8 +2,9 @@
 //!
 //! Nothing is parsed. Comments and unit tests are cut away, and words are looked for in what is left.
 
+use crate::package::root;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// From the ground up. A module uses only modules of the layers before its own; those that stand in one string are one piece, and
 /// use each other.
@@ -89,10 +90,6 @@ const LONG: &[&str] = &[
     "src/source/kafka.rs",
     "tests/outside/kafka.rs",
 ];
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
 
 /// Every Rust file below the folders, by its path from the root, with its text.
 fn files(folders: &[&str]) -> BTreeMap<String, String> {

@@ -13,8 +13,12 @@ mod flights;
 mod harness;
 mod kafka;
 mod kafka_restart;
+#[path = "../support/package.rs"]
+mod package;
 #[path = "../support/process.rs"]
 mod process;
+#[path = "../support/shared.rs"]
+mod shared;
 mod syscalls;
 
 fn main() {

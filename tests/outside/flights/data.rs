@@ -4,6 +4,7 @@
 //! So the partitions are some hours apart, and the stream is out of order by more than the delays of the flights alone.
 
 use super::PARTITIONS;
+use crate::shared::shared;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use chrono::DateTime;
@@ -55,11 +56,7 @@ impl Departure {
 
 /// Where the data are.
 pub(super) fn directory() -> PathBuf {
-    let shared = std::env::var_os("TIDEMILL_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
-        PathBuf::from,
-    );
-    shared.join("data")
+    shared().join("data")
 }
 
 /// Why there are no flights, if there are none.

@@ -1,6 +1,7 @@
 //! The real program on `queries/flights.sql`: runs to its end or is killed on the way; what it logged and wrote.
 
 use crate::broker::Broker;
+use crate::package;
 use crate::process::{BATCH, Process, run_command};
 use polars::prelude::{DataFrame, DataType, IntoLazy, SortMultipleOptions, col};
 use std::fmt;
@@ -80,7 +81,7 @@ impl fmt::Display for Found {
 impl Home {
     pub(super) fn new(broker: &Broker, topic: &str, airlines: &Path) -> Home {
         let directory = tempfile::tempdir().unwrap();
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("queries/flights.sql");
+        let file = package::root().join("queries/flights.sql");
         let text = std::fs::read_to_string(file).unwrap();
         let text = replace_once(&text, "'localhost:9092'", &format!("'{}'", broker.servers));
         let text = replace_once(
