@@ -104,6 +104,34 @@ pub struct ScalarFunction {
     pub is_deterministic: bool,
 }
 
+impl ScalarFunction {
+    /// A function whose equal arguments give equal results: its name and usage, its description and example, its rule and kernel.
+    pub const fn new(
+        (name, usage): (&'static str, &'static str),
+        (description, example): (&'static str, &'static str),
+        (resolve, kernel): (ResolveFn, Kernel),
+    ) -> ScalarFunction {
+        ScalarFunction {
+            name,
+            usage,
+            description,
+            example,
+            resolve,
+            kernel,
+            is_deterministic: true,
+        }
+    }
+
+    /// The same, but equal arguments may give other results.
+    #[must_use]
+    pub const fn of_chance(self) -> ScalarFunction {
+        ScalarFunction {
+            is_deterministic: false,
+            ..self
+        }
+    }
+}
+
 /// A function of a group of rows.
 pub trait AggregateFunction: Send + Sync + Debug {
     /// Its name, in lower case.

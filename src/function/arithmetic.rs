@@ -17,7 +17,7 @@ pub(crate) use kernel::{Checked, binary};
 
 use crate::error::{Error, Result};
 use crate::expr::Value;
-use crate::function::{Call, Kernel, ResolveFn, ScalarFunction};
+use crate::function::{Call, ScalarFunction};
 use crate::types::{is_decimal, is_numeric, sql_name};
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::DataType;
@@ -48,64 +48,75 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
 
 fn operators() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("+", "expr1 + expr2"),
-            "the sum of two numbers or intervals; a date or timestamp moved by an interval",
-            "SELECT 1 + 2",
+            (
+                "the sum of two numbers or intervals; a date or timestamp moved by an interval",
+                "SELECT 1 + 2",
+            ),
             (
                 |arguments| resolve::plus_or_minus(Operator::Add, arguments),
                 |call| signed_or_binary(Operator::Add, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("-", "expr1 - expr2"),
-            "the difference of two numbers, intervals, dates or timestamps; with one argument, its negative",
-            "SELECT 2 - 1",
+            (
+                "the difference of two numbers, intervals, dates or timestamps; with one argument, its negative",
+                "SELECT 2 - 1",
+            ),
             (
                 |arguments| resolve::plus_or_minus(Operator::Subtract, arguments),
                 |call| signed_or_binary(Operator::Subtract, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("*", "expr1 * expr2"),
-            "the product of two numbers, or of an interval and a number",
-            "SELECT 2 * 3",
+            (
+                "the product of two numbers, or of an interval and a number",
+                "SELECT 2 * 3",
+            ),
             (
                 |arguments| resolve::binary(Operator::Multiply, arguments),
                 |call| compute(Operator::Multiply, false, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("/", "expr1 / expr2"),
-            "the quotient as a double or a decimal",
-            "SELECT 3 / 2",
+            ("the quotient as a double or a decimal", "SELECT 3 / 2"),
             (
                 |arguments| resolve::binary(Operator::Divide, arguments),
                 |call| compute(Operator::Divide, false, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("div", "expr1 div expr2"),
-            "the quotient without its fraction, as a BIGINT",
-            "SELECT 3 div 2",
+            (
+                "the quotient without its fraction, as a BIGINT",
+                "SELECT 3 div 2",
+            ),
             (
                 |arguments| resolve::binary(Operator::IntegralDivide, arguments),
                 |call| compute(Operator::IntegralDivide, false, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("%", "expr1 % expr2"),
-            "the remainder, with the sign of the dividend",
-            "SELECT 2 % 1.8",
+            (
+                "the remainder, with the sign of the dividend",
+                "SELECT 2 % 1.8",
+            ),
             (
                 |arguments| resolve::binary(Operator::Remainder, arguments),
                 |call| compute(Operator::Remainder, false, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("pmod", "pmod(expr1, expr2)"),
-            "the remainder, never negative for a positive divisor",
-            "SELECT pmod(-10, 3)",
+            (
+                "the remainder, never negative for a positive divisor",
+                "SELECT pmod(-10, 3)",
+            ),
             (
                 |arguments| resolve::binary(Operator::PositiveModulo, arguments),
                 |call| compute(Operator::PositiveModulo, false, call),
@@ -117,69 +128,53 @@ fn operators() -> Vec<ScalarFunction> {
 /// The forms that give null where the operators fail.
 fn tolerant() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("try_add", "try_add(expr1, expr2)"),
-            "as `+`, but null on overflow",
-            "SELECT try_add(1, 2)",
+            ("as `+`, but null on overflow", "SELECT try_add(1, 2)"),
             (
                 |arguments| resolve::tolerant(Operator::Add, arguments),
                 |call| compute(Operator::Add, true, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("try_subtract", "try_subtract(expr1, expr2)"),
-            "as `-`, but null on overflow",
-            "SELECT try_subtract(2, 1)",
+            ("as `-`, but null on overflow", "SELECT try_subtract(2, 1)"),
             (
                 |arguments| resolve::tolerant(Operator::Subtract, arguments),
                 |call| compute(Operator::Subtract, true, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("try_multiply", "try_multiply(expr1, expr2)"),
-            "as `*`, but null on overflow",
-            "SELECT try_multiply(2, 3)",
+            ("as `*`, but null on overflow", "SELECT try_multiply(2, 3)"),
             (
                 |arguments| resolve::tolerant(Operator::Multiply, arguments),
                 |call| compute(Operator::Multiply, true, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("try_divide", "try_divide(dividend, divisor)"),
-            "as `/`, but null if the divisor is zero",
-            "SELECT try_divide(3, 2)",
+            (
+                "as `/`, but null if the divisor is zero",
+                "SELECT try_divide(3, 2)",
+            ),
             (
                 |arguments| resolve::tolerant(Operator::Divide, arguments),
                 |call| compute(Operator::Divide, true, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("try_mod", "try_mod(dividend, divisor)"),
-            "as `%`, but null if the divisor is zero",
-            "SELECT try_mod(3, 2)",
+            (
+                "as `%`, but null if the divisor is zero",
+                "SELECT try_mod(3, 2)",
+            ),
             (
                 |arguments| resolve::tolerant(Operator::Remainder, arguments),
                 |call| compute(Operator::Remainder, true, call),
             ),
         ),
     ]
-}
-
-fn entry(
-    (name, usage): (&'static str, &'static str),
-    description: &'static str,
-    example: &'static str,
-    (resolve, kernel): (ResolveFn, Kernel),
-) -> ScalarFunction {
-    ScalarFunction {
-        name,
-        usage,
-        description,
-        example,
-        resolve,
-        kernel,
-        is_deterministic: true,
-    }
 }
 
 /// `+` and `-` with one argument are signs.

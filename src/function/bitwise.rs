@@ -6,7 +6,7 @@ use crate::function::arithmetic::{Checked, binary};
 use crate::function::signature::{
     Wanted, any_nullable, argument_type, count_arguments, unexpected_type,
 };
-use crate::function::{Call, Kernel, ResolveFn, ScalarFunction, Signature};
+use crate::function::{Call, ScalarFunction, Signature};
 use crate::types::{common_type, is_integral, sql_name};
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray, new_null_array};
 use arrow::datatypes::{DataType, Int8Type, Int16Type, Int32Type, Int64Type};
@@ -34,32 +34,32 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
 
 fn operators() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("&", "expr1 & expr2"),
             ("the bits that are set in both", "SELECT 3 & 5"),
             (resolve_logic, |call| logic(Logic::And, call)),
         ),
-        entry(
+        ScalarFunction::new(
             ("|", "expr1 | expr2"),
             ("the bits that are set in either", "SELECT 3 | 5"),
             (resolve_logic, |call| logic(Logic::Or, call)),
         ),
-        entry(
+        ScalarFunction::new(
             ("^", "expr1 ^ expr2"),
             ("the bits that are set in exactly one", "SELECT 3 ^ 5"),
             (resolve_logic, |call| logic(Logic::ExclusiveOr, call)),
         ),
-        entry(
+        ScalarFunction::new(
             ("~", "~ expr"),
             ("the opposite of every bit", "SELECT ~ 0"),
             (resolve_complement, complement),
         ),
-        entry(
+        ScalarFunction::new(
             ("<<", "base << shift"),
             ("the bits moved to the left", "SELECT 2 << 1"),
             (resolve_shift, |call| shift(Shift::Left, call)),
         ),
-        entry(
+        ScalarFunction::new(
             (">>", "base >> shift"),
             (
                 "the bits moved to the right, keeping the sign",
@@ -67,7 +67,7 @@ fn operators() -> Vec<ScalarFunction> {
             ),
             (resolve_shift, |call| shift(Shift::Right, call)),
         ),
-        entry(
+        ScalarFunction::new(
             (">>>", "base >>> shift"),
             (
                 "the bits moved to the right, filled with zeros",
@@ -80,7 +80,7 @@ fn operators() -> Vec<ScalarFunction> {
 
 fn single_bits() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("bit_count", "bit_count(expr)"),
             (
                 "how many bits are set in the number as 64 bits",
@@ -88,7 +88,7 @@ fn single_bits() -> Vec<ScalarFunction> {
             ),
             (resolve_bit_count, bit_count),
         ),
-        entry(
+        ScalarFunction::new(
             ("bit_get", "bit_get(expr, pos)"),
             (
                 "the bit at a position, from the right",
@@ -101,7 +101,7 @@ fn single_bits() -> Vec<ScalarFunction> {
 
 fn bitmaps() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("bitmap_bit_position", "bitmap_bit_position(child)"),
             (
                 "the bit of a number in its bucket of 32768",
@@ -121,7 +121,7 @@ fn bitmaps() -> Vec<ScalarFunction> {
                 },
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("bitmap_bucket_number", "bitmap_bucket_number(child)"),
             (
                 "the bucket of 32768 numbers that a number is in",
@@ -140,7 +140,7 @@ fn bitmaps() -> Vec<ScalarFunction> {
                 },
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("bitmap_count", "bitmap_count(child)"),
             (
                 "how many bits of a bitmap are set",
@@ -152,22 +152,6 @@ fn bitmaps() -> Vec<ScalarFunction> {
             ),
         ),
     ]
-}
-
-fn entry(
-    (name, usage): (&'static str, &'static str),
-    (description, example): (&'static str, &'static str),
-    (resolve, kernel): (ResolveFn, Kernel),
-) -> ScalarFunction {
-    ScalarFunction {
-        name,
-        usage,
-        description,
-        example,
-        resolve,
-        kernel,
-        is_deterministic: true,
-    }
 }
 
 fn two<'a>(call: &Call<'a>) -> Result<(&'a Value, &'a Value)> {

@@ -21,7 +21,7 @@ mod tests;
 use crate::error::{Error, Result};
 use crate::expr::{Expr, Value};
 use crate::function::signature::unexpected_type;
-use crate::function::{Call, Kernel, ResolveFn, ScalarFunction};
+use crate::function::{Call, ScalarFunction};
 use crate::types::{common_type, is_atomic, is_decimal, is_integral, sql_name};
 use arrow::datatypes::DataType;
 
@@ -40,22 +40,6 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
     functions.extend(lambda::functions());
     functions.extend(map_lambda::functions());
     functions
-}
-
-fn entry(
-    (name, usage): (&'static str, &'static str),
-    (description, example): (&'static str, &'static str),
-    (resolve, kernel): (ResolveFn, Kernel),
-) -> ScalarFunction {
-    ScalarFunction {
-        name,
-        usage,
-        description,
-        example,
-        resolve,
-        kernel,
-        is_deterministic: true,
-    }
 }
 
 /// Exactly this many arguments.

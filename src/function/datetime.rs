@@ -54,15 +54,7 @@ type Words = [&'static str; 4];
 
 fn function(words: Words, resolve: ResolveFn, kernel: Kernel) -> ScalarFunction {
     let [name, usage, description, example] = words;
-    ScalarFunction {
-        name,
-        usage,
-        description,
-        example,
-        resolve,
-        kernel,
-        is_deterministic: true,
-    }
+    ScalarFunction::new((name, usage), (description, example), (resolve, kernel))
 }
 
 fn now() -> Vec<ScalarFunction> {

@@ -9,7 +9,7 @@ mod tests;
 
 use crate::error::{Error, Result};
 use crate::expr::Value;
-use crate::function::{Call, Kernel, ResolveFn, ScalarFunction};
+use crate::function::{Call, ScalarFunction};
 
 /// The other names of functions of this module.
 pub(crate) const ALIASES: &[(&str, &str)] =
@@ -22,22 +22,6 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
     functions.extend(radix::functions());
     functions.extend(integer::functions());
     functions
-}
-
-fn entry(
-    (name, usage): (&'static str, &'static str),
-    (description, example): (&'static str, &'static str),
-    (resolve, kernel): (ResolveFn, Kernel),
-) -> ScalarFunction {
-    ScalarFunction {
-        name,
-        usage,
-        description,
-        example,
-        resolve,
-        kernel,
-        is_deterministic: true,
-    }
 }
 
 /// Exactly this many arguments.

@@ -20,7 +20,7 @@ use crate::expr::{Expr, Value};
 use crate::function::signature::{
     any_nullable, argument, count_arguments, folded, folded_as, unexpected_type,
 };
-use crate::function::{Call, Kernel, ResolveFn, ScalarFunction, Signature};
+use crate::function::{Call, ScalarFunction, Signature};
 use crate::types::{common_type, is_decimal, is_floating, is_integral, list_of};
 use arrow::array::{
     Array, ArrayRef, AsArray, Float64Array, Int64Array, ListArray, StringArray, UInt32Array,
@@ -35,57 +35,53 @@ use std::sync::Arc;
 /// The functions of this module.
 pub(crate) fn functions() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("rand", "rand([seed])"),
-            "a number from 0 to 1, exclusive; the same again when the batch is replayed",
-            "SELECT rand(0)",
+            ("a number from 0 to 1, exclusive; the same again when the batch is replayed", "SELECT rand(0)"),
             (
                 |arguments| resolve_number("rand", arguments),
                 |call| numbers(call, XorShift::next_double),
             ),
-        ),
-        entry(
+        )
+        .of_chance(),
+        ScalarFunction::new(
             ("randn", "randn([seed])"),
-            "a number of the standard normal distribution; the same again when the batch is replayed",
-            "SELECT randn(0)",
+            ("a number of the standard normal distribution; the same again when the batch is replayed", "SELECT randn(0)"),
             (
                 |arguments| resolve_number("randn", arguments),
                 |call| numbers(call, XorShift::next_gaussian),
             ),
-        ),
-        entry(
+        )
+        .of_chance(),
+        ScalarFunction::new(
             ("uniform", "uniform(min, max[, seed])"),
-            "a number between two constants, of the wider type of both",
-            "SELECT uniform(10, 20, 0)",
+            ("a number between two constants, of the wider type of both", "SELECT uniform(10, 20, 0)"),
             (resolve_uniform, uniform),
-        ),
-        entry(
+        )
+        .of_chance(),
+        ScalarFunction::new(
             ("randstr", "randstr(length[, seed])"),
-            "text of so many letters and digits",
-            "SELECT randstr(5, 0)",
+            ("text of so many letters and digits", "SELECT randstr(5, 0)"),
             (resolve_randstr, randstr),
-        ),
-        entry(
+        )
+        .of_chance(),
+        ScalarFunction::new(
             ("uuid", "uuid([seed])"),
-            "a universally unique identifier (version 4); the same again when the batch is replayed",
-            "SELECT uuid()",
+            ("a universally unique identifier (version 4); the same again when the batch is replayed", "SELECT uuid()"),
             (resolve_uuid, uuid),
-        ),
-        entry(
+        )
+        .of_chance(),
+        ScalarFunction::new(
             ("shuffle", "shuffle(array[, seed])"),
-            "the elements in another order",
-            "SELECT shuffle(array(1, 20, 3, 5), 42)",
+            ("the elements in another order", "SELECT shuffle(array(1, 20, 3, 5), 42)"),
             (resolve_shuffle, shuffle),
-        ),
-        ScalarFunction {
-            is_deterministic: true,
-            ..entry(
+        )
+        .of_chance(),
+        ScalarFunction::new(
                 (BATCH_SEED, "__batch_seed(call)"),
-                "the seed of a call in this batch",
-                "SELECT rand()",
+                ("the seed of a call in this batch", "SELECT rand()"),
                 (resolve_batch_seed, batch_seed),
-            )
-        },
+            ),
     ]
 }
 
@@ -94,23 +90,6 @@ pub(crate) const ALIASES: &[(&str, &str)] = &[("random", "rand")];
 
 /// What stands for the seed of a call that is written without one.
 const BATCH_SEED: &str = "__batch_seed";
-
-fn entry(
-    (name, usage): (&'static str, &'static str),
-    description: &'static str,
-    example: &'static str,
-    (resolve, kernel): (ResolveFn, Kernel),
-) -> ScalarFunction {
-    ScalarFunction {
-        name,
-        usage,
-        description,
-        example,
-        resolve,
-        kernel,
-        is_deterministic: false,
-    }
-}
 
 /// How many arguments the function takes without its seed; `None` if it is none of chance.
 pub(crate) fn arguments_before_seed(name: &str) -> Option<usize> {

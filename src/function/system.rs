@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::function::signature::count_arguments;
-use crate::function::{Kernel, ScalarFunction, Signature};
+use crate::function::{ScalarFunction, Signature};
 use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::DataType;
 use std::sync::Arc;
@@ -11,33 +11,46 @@ use std::sync::Arc;
 /// The functions of this module.
 pub(crate) fn functions() -> Vec<ScalarFunction> {
     vec![
-        constant(
-            "current_catalog",
-            "current_catalog()",
-            "The name of the catalog, of which there is one.",
-            "SELECT current_catalog()",
-            |_| Ok(text("spark_catalog")),
+        ScalarFunction::new(
+            ("current_catalog", "current_catalog()"),
+            (
+                "The name of the catalog, of which there is one.",
+                "SELECT current_catalog()",
+            ),
+            (
+                |arguments| resolve_constant("current_catalog", arguments),
+                |_| Ok(text("spark_catalog")),
+            ),
         ),
-        constant(
-            "current_schema",
-            "current_schema()",
-            "The name of the schema, of which there is one.",
-            "SELECT current_schema()",
-            |_| Ok(text("default")),
+        ScalarFunction::new(
+            ("current_schema", "current_schema()"),
+            (
+                "The name of the schema, of which there is one.",
+                "SELECT current_schema()",
+            ),
+            (
+                |arguments| resolve_constant("current_schema", arguments),
+                |_| Ok(text("default")),
+            ),
         ),
-        constant(
-            "current_user",
-            "current_user()",
-            "The name of the user that runs the query, as its environment says.",
-            "SELECT current_user()",
-            |_| Ok(text(&user())),
+        ScalarFunction::new(
+            ("current_user", "current_user()"),
+            (
+                "The name of the user that runs the query, as its environment says.",
+                "SELECT current_user()",
+            ),
+            (
+                |arguments| resolve_constant("current_user", arguments),
+                |_| Ok(text(&user())),
+            ),
         ),
-        constant(
-            "version",
-            "version()",
-            "The version of tidemill.",
-            "SELECT version()",
-            |_| Ok(text(concat!("tidemill ", env!("CARGO_PKG_VERSION")))),
+        ScalarFunction::new(
+            ("version", "version()"),
+            ("The version of tidemill.", "SELECT version()"),
+            (
+                |arguments| resolve_constant("version", arguments),
+                |_| Ok(text(concat!("tidemill ", env!("CARGO_PKG_VERSION")))),
+            ),
         ),
     ]
 }
@@ -49,26 +62,9 @@ pub(crate) const ALIASES: &[(&str, &str)] = &[
     ("user", "current_user"),
 ];
 
-fn constant(
-    name: &'static str,
-    usage: &'static str,
-    description: &'static str,
-    example: &'static str,
-    kernel: Kernel,
-) -> ScalarFunction {
-    ScalarFunction {
-        name,
-        usage,
-        description,
-        example,
-        resolve: resolve_constant,
-        kernel,
-        is_deterministic: true,
-    }
-}
-
-fn resolve_constant(arguments: &[Expr]) -> Result<Signature> {
-    count_arguments("function", arguments, 0, 0)?;
+/// The rule of a text that takes no arguments.
+fn resolve_constant(function: &str, arguments: &[Expr]) -> Result<Signature> {
+    count_arguments(function, arguments, 0, 0)?;
     Ok(Signature {
         arguments: Vec::new(),
         returns: DataType::Utf8,

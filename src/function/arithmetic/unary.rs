@@ -1,6 +1,5 @@
 //! Signs: `negative`, `positive` and `abs`.
 
-use super::entry;
 use super::failure::plain_overflow;
 use super::resolve::unary as resolve;
 use crate::error::{Error, Result};
@@ -16,28 +15,25 @@ use std::sync::Arc;
 
 pub(super) fn functions() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("negative", "negative(expr)"),
-            "the value with the opposite sign",
-            "SELECT negative(1)",
+            ("the value with the opposite sign", "SELECT negative(1)"),
             (
                 |arguments| resolve("negative", arguments),
                 |call| negate(only(call)?),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("positive", "positive(expr)"),
-            "the value itself",
-            "SELECT positive(1)",
+            ("the value itself", "SELECT positive(1)"),
             (
                 |arguments| resolve("positive", arguments),
                 |call| Ok(Arc::clone(only(call)?.array())),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("abs", "abs(expr)"),
-            "the value without its sign",
-            "SELECT abs(-1)",
+            ("the value without its sign", "SELECT abs(-1)"),
             (
                 |arguments| resolve("abs", arguments),
                 |call| absolute(only(call)?),

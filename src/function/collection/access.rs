@@ -1,7 +1,7 @@
 //! `size`, `element_at`, `[…]`, `get`, `array_contains`, `array_position`, `array_max`, `array_min`, `array_join`.
 
 use super::build::Lists;
-use super::{arguments, common_element, element_type, entry, refuse_untyped};
+use super::{arguments, common_element, element_type, refuse_untyped};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, Value};
 use crate::function::comparison::{Ordered, no_order};
@@ -31,7 +31,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
 
 fn searches() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("size", "size(expr)"),
             (
                 "how many elements an array or a map has",
@@ -39,7 +39,7 @@ fn searches() -> Vec<ScalarFunction> {
             ),
             (resolve_size, size),
         ),
-        entry(
+        ScalarFunction::new(
             ("array_size", "array_size(expr)"),
             (
                 "how many elements an array has",
@@ -53,7 +53,7 @@ fn searches() -> Vec<ScalarFunction> {
                 size,
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("array_contains", "array_contains(array, value)"),
             (
                 "whether the array has the value; null if it has not but has a null",
@@ -64,7 +64,7 @@ fn searches() -> Vec<ScalarFunction> {
                 contains,
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("array_position", "array_position(array, element)"),
             (
                 "the position, from 1, of the first such element; 0 if there is none",
@@ -80,7 +80,7 @@ fn searches() -> Vec<ScalarFunction> {
 
 fn extremes() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("array_max", "array_max(array)"),
             (
                 "the greatest element, leaving out nulls",
@@ -91,7 +91,7 @@ fn extremes() -> Vec<ScalarFunction> {
                 |call| extreme(Ordering::Greater, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("array_min", "array_min(array)"),
             (
                 "the least element, leaving out nulls",
@@ -102,7 +102,7 @@ fn extremes() -> Vec<ScalarFunction> {
                 |call| extreme(Ordering::Less, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             (
                 "array_join",
                 "array_join(array, delimiter[, nullReplacement])",
@@ -119,7 +119,7 @@ fn extremes() -> Vec<ScalarFunction> {
 /// The functions that take one element out.
 fn items() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("element_at", "element_at(array, index)"),
             (
                 "the element of an array, counted from 1 (from the end, if negative), or the value of a map's key",
@@ -130,7 +130,7 @@ fn items() -> Vec<ScalarFunction> {
                 |call| item(call, Counting::FromOne, true),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("try_element_at", "try_element_at(array, index)"),
             (
                 "as `element_at`, but null if the array is too short",
@@ -141,7 +141,7 @@ fn items() -> Vec<ScalarFunction> {
                 |call| item(call, Counting::FromOne, false),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("get", "get(array, index)"),
             (
                 "the element of an array, counted from 0; null if there is none",

@@ -2,7 +2,6 @@
 
 use super::build::ListBuilder;
 use super::element::{Keys, is_null};
-use super::entry;
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind, Value};
 use crate::function::signature::constant;
@@ -16,12 +15,12 @@ use std::sync::Arc;
 
 pub(super) fn functions() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("array", "array(expr, ...)"),
             ("an array of the arguments", "SELECT array(1, 2, 3)"),
             (resolve_array, array),
         ),
-        entry(
+        ScalarFunction::new(
             ("map", "map(key0, value0, key1, value1, ...)"),
             (
                 "a map of the keys and values",
@@ -29,7 +28,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
             ),
             (resolve_map, map),
         ),
-        entry(
+        ScalarFunction::new(
             (
                 "named_struct",
                 "named_struct(name1, val1, name2, val2, ...)",
@@ -40,7 +39,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
             ),
             (resolve_named_struct, |call| structure(call, 1)),
         ),
-        entry(
+        ScalarFunction::new(
             ("struct", "struct(col1, col2, col3, ...)"),
             (
                 "a struct of the values, with fields col1, col2, …",

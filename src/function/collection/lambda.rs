@@ -7,7 +7,7 @@
 
 use super::build::{ListBuilder, Lists};
 use super::sort::{Nulls, sort};
-use super::{arguments, entry, present_element};
+use super::{arguments, present_element};
 use crate::error::{Error, Result};
 use crate::expr::{BoundLambda, Expr, Value};
 use crate::function::comparison::no_order;
@@ -30,7 +30,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
 
 fn element_wise() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("transform", "transform(expr, func)"),
             (
                 "the results of a lambda for every element (and its index)",
@@ -46,7 +46,7 @@ fn element_wise() -> Vec<ScalarFunction> {
                 transform,
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("filter", "filter(expr, func)"),
             (
                 "the elements for which a lambda (of the element and its index) holds",
@@ -62,7 +62,7 @@ fn element_wise() -> Vec<ScalarFunction> {
                 filter,
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("zip_with", "zip_with(left, right, func)"),
             (
                 "the results of a lambda for the elements at the same place; the shorter array is filled with nulls",
@@ -84,7 +84,7 @@ fn element_wise() -> Vec<ScalarFunction> {
 
 fn conditions_of_elements() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("exists", "exists(expr, pred)"),
             (
                 "whether a lambda holds for an element; null if for none, but it is null for one",
@@ -95,7 +95,7 @@ fn conditions_of_elements() -> Vec<ScalarFunction> {
                 |call| quantify(call, true),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("forall", "forall(expr, pred)"),
             (
                 "whether a lambda holds for all elements; null if it fails for none, but is null for one",
@@ -111,7 +111,7 @@ fn conditions_of_elements() -> Vec<ScalarFunction> {
 
 fn folds() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("aggregate", "aggregate(expr, start, merge[, finish])"),
             (
                 "the elements folded into one value by a lambda, which a second lambda may finish",
@@ -119,7 +119,7 @@ fn folds() -> Vec<ScalarFunction> {
             ),
             (resolve_aggregate, aggregate),
         ),
-        entry(
+        ScalarFunction::new(
             ("array_sort", "array_sort(expr[, func])"),
             (
                 "the elements in order, nulls last; a lambda of two elements may decide the order",

@@ -2,7 +2,7 @@
 
 use super::build::{ListBuilder, Lists};
 use super::construct::{checked_key, map_array};
-use super::{arguments, common_element, element_type, entry};
+use super::{arguments, common_element, element_type};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, Value};
 use crate::function::comparison::Ordered;
@@ -21,7 +21,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
 
 fn parts() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("map_keys", "map_keys(map)"),
             (
                 "the keys as an array",
@@ -35,7 +35,7 @@ fn parts() -> Vec<ScalarFunction> {
                 |call| part(call, |map| map.keys()),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("map_values", "map_values(map)"),
             (
                 "the values as an array",
@@ -49,7 +49,7 @@ fn parts() -> Vec<ScalarFunction> {
                 |call| part(call, |map| map.values()),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("map_entries", "map_entries(map)"),
             (
                 "the entries as an array of structs",
@@ -64,7 +64,7 @@ fn parts() -> Vec<ScalarFunction> {
                 entries,
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("map_contains_key", "map_contains_key(map, key)"),
             (
                 "whether the map has the key",
@@ -77,7 +77,7 @@ fn parts() -> Vec<ScalarFunction> {
 
 fn makers() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("map_from_arrays", "map_from_arrays(keys, values)"),
             (
                 "a map of an array of keys and an array of values",
@@ -85,7 +85,7 @@ fn makers() -> Vec<ScalarFunction> {
             ),
             (resolve_from_arrays, from_arrays),
         ),
-        entry(
+        ScalarFunction::new(
             ("map_from_entries", "map_from_entries(arrayOfEntries)"),
             (
                 "a map of an array of structs of key and value",
@@ -93,7 +93,7 @@ fn makers() -> Vec<ScalarFunction> {
             ),
             (resolve_from_entries, from_entries),
         ),
-        entry(
+        ScalarFunction::new(
             ("map_concat", "map_concat(map, ...)"),
             (
                 "the entries of all maps as one",

@@ -1,10 +1,10 @@
 //! Functions that take lambdas over the entries of maps: `map_filter`, `transform_keys`, `transform_values`, `map_zip_with`.
 
+use super::arguments;
 use super::build::{ListBuilder, Lists};
 use super::construct::{checked_key, map_array};
 use super::element::Keys;
 use super::lambda::{lambda, narrow};
-use super::{arguments, entry};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, Value};
 use crate::function::signature::{any_nullable, argument, count_arguments, unexpected_type};
@@ -17,7 +17,7 @@ use std::collections::HashMap;
 
 pub(super) fn functions() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("map_filter", "map_filter(expr, func)"),
             (
                 "the entries for which a lambda of key and value holds",
@@ -25,7 +25,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
             ),
             (resolve_filter, filter),
         ),
-        entry(
+        ScalarFunction::new(
             ("transform_keys", "transform_keys(expr, func)"),
             (
                 "the map with keys that a lambda makes of key and value",
@@ -36,7 +36,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
                 |call| transform(call, true),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("transform_values", "transform_values(expr, func)"),
             (
                 "the map with values that a lambda makes of key and value",
@@ -47,7 +47,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
                 |call| transform(call, false),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("map_zip_with", "map_zip_with(map1, map2, function)"),
             (
                 "the keys of both maps, each with what a lambda makes of the key and its two values",

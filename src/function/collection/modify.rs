@@ -3,7 +3,7 @@
 
 use super::build::{ListBuilder, Lists};
 use super::element::is_null;
-use super::{arguments, common_element, element_type, entry, present_element, refuse_untyped};
+use super::{arguments, common_element, element_type, present_element, refuse_untyped};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind, Value};
 use crate::function::comparison::{Ordered, no_order};
@@ -27,7 +27,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
 
 fn growing() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("array_append", "array_append(array, element)"),
             (
                 "the array with an element added at its end",
@@ -38,7 +38,7 @@ fn growing() -> Vec<ScalarFunction> {
                 |call| extend(call, false),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("array_prepend", "array_prepend(array, element)"),
             (
                 "the array with an element added at its beginning",
@@ -49,7 +49,7 @@ fn growing() -> Vec<ScalarFunction> {
                 |call| extend(call, true),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("array_insert", "array_insert(x, pos, val)"),
             (
                 "the array with an element inserted at a position, counted from 1, or from the end if negative",
@@ -57,7 +57,7 @@ fn growing() -> Vec<ScalarFunction> {
             ),
             (resolve_insert, insert),
         ),
-        entry(
+        ScalarFunction::new(
             ("array_repeat", "array_repeat(element, count)"),
             (
                 "an array of the element so many times",
@@ -65,7 +65,7 @@ fn growing() -> Vec<ScalarFunction> {
             ),
             (resolve_repeat, repeat),
         ),
-        entry(
+        ScalarFunction::new(
             ("arrays_zip", "arrays_zip(a1, a2, ...)"),
             (
                 "an array of structs of the elements that stand at the same place",
@@ -78,7 +78,7 @@ fn growing() -> Vec<ScalarFunction> {
 
 fn shrinking() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("array_remove", "array_remove(array, element)"),
             (
                 "the array without the elements that are equal to this",
@@ -86,7 +86,7 @@ fn shrinking() -> Vec<ScalarFunction> {
             ),
             (resolve_remove, remove),
         ),
-        entry(
+        ScalarFunction::new(
             ("array_compact", "array_compact(array)"),
             (
                 "the array without its nulls",
@@ -105,7 +105,7 @@ fn shrinking() -> Vec<ScalarFunction> {
                 compact,
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("flatten", "flatten(arrayOfArrays)"),
             (
                 "the elements of the arrays as one array",
@@ -113,7 +113,7 @@ fn shrinking() -> Vec<ScalarFunction> {
             ),
             (resolve_flatten, flatten),
         ),
-        entry(
+        ScalarFunction::new(
             ("slice", "slice(x, start, length)"),
             (
                 "so many elements from a position on, counted from 1, or from the end if negative",

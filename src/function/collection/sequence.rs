@@ -1,7 +1,7 @@
 //! `sequence(start, stop[, step])` of integers, dates and timestamps, both ends included.
 
+use super::arguments;
 use super::modify::too_many_elements;
-use super::{arguments, entry};
 use crate::cast::calendar::add_months;
 use crate::cast::zone::{MICROS_PER_DAY, Zone};
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ use std::sync::Arc;
 const ELEMENTS_MAX: i64 = 2_147_483_632;
 
 pub(super) fn functions() -> Vec<ScalarFunction> {
-    vec![entry(
+    vec![ScalarFunction::new(
         ("sequence", "sequence(start, stop[, step])"),
         (
             "an array of the values from start to stop, both included; the step is 1, -1 or a day if it is not given",

@@ -3,7 +3,7 @@
 
 use super::build::{ListBuilder, Lists};
 use super::element::{Keys, is_null};
-use super::{arguments, common_element, element_type, entry, refuse_untyped};
+use super::{arguments, common_element, element_type, refuse_untyped};
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::function::comparison::no_order;
@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub(super) fn functions() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("array_distinct", "array_distinct(array)"),
             (
                 "the elements without repetitions",
@@ -25,7 +25,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
             ),
             (resolve_distinct, |call| combine(Set::Union, call)),
         ),
-        entry(
+        ScalarFunction::new(
             ("array_union", "array_union(array1, array2)"),
             (
                 "the elements of either, without repetitions",
@@ -36,7 +36,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
                 |call| combine(Set::Union, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("array_intersect", "array_intersect(array1, array2)"),
             (
                 "the elements of both, without repetitions",
@@ -47,7 +47,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
                 |call| combine(Set::Intersection, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("array_except", "array_except(array1, array2)"),
             (
                 "the elements of the first that the second does not have, without repetitions",
@@ -58,7 +58,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
                 |call| combine(Set::Difference, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("arrays_overlap", "arrays_overlap(a1, a2)"),
             (
                 "whether both have an element in common; null if not but one of them has a null",

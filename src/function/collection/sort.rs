@@ -2,7 +2,7 @@
 
 use super::build::{ListBuilder, Lists};
 use super::element::is_null;
-use super::{element_type, entry};
+use super::element_type;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::function::comparison::{Ordered, no_order};
@@ -14,7 +14,7 @@ use arrow::datatypes::DataType;
 use std::cmp::Ordering;
 
 pub(super) fn functions() -> Vec<ScalarFunction> {
-    vec![entry(
+    vec![ScalarFunction::new(
         ("sort_array", "sort_array(array[, ascendingOrder])"),
         (
             "the elements in order; nulls are least",

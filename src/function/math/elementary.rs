@@ -1,6 +1,6 @@
 //! Functions from doubles to doubles. Logarithms of what has none are null; the others answer NaN.
 
-use super::{arguments, entry};
+use super::arguments;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::function::arithmetic::{Checked, binary};
@@ -23,7 +23,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
 /// An entry for a function that is always defined.
 macro_rules! of_one {
     ($name:literal, $description:literal, $function:expr) => {
-        entry(
+        ScalarFunction::new(
             ($name, concat!($name, "(expr)")),
             ($description, concat!("SELECT ", $name, "(1)")),
             (
@@ -41,7 +41,7 @@ macro_rules! of_one {
 /// An entry for a function that is null where it is not defined.
 macro_rules! of_one_partial {
     ($name:literal, $description:literal, $function:expr) => {
-        entry(
+        ScalarFunction::new(
             ($name, concat!($name, "(expr)")),
             ($description, concat!("SELECT ", $name, "(1)")),
             (
@@ -101,7 +101,7 @@ fn logarithms() -> Vec<ScalarFunction> {
             "the natural logarithm of 1 and this, exact near 0",
             |x: f64| { above(x, -1.0).map(f64::ln_1p) }
         ),
-        entry(
+        ScalarFunction::new(
             ("log", "log(base, expr)"),
             (
                 "the logarithm to a base; with one argument the natural logarithm",
@@ -161,7 +161,7 @@ fn hyperbolic() -> Vec<ScalarFunction> {
 
 fn of_two() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("pow", "pow(expr1, expr2)"),
             ("the first to the power of the second", "SELECT pow(2, 3)"),
             (
@@ -169,7 +169,7 @@ fn of_two() -> Vec<ScalarFunction> {
                 |call| two(call, power),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("atan2", "atan2(exprY, exprX)"),
             (
                 "the angle between the x axis and the point (exprX, exprY)",
@@ -181,7 +181,7 @@ fn of_two() -> Vec<ScalarFunction> {
                 |call| two(call, |y, x| (y + 0.0).atan2(x + 0.0)),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("hypot", "hypot(expr1, expr2)"),
             ("the length of the hypotenuse", "SELECT hypot(3, 4)"),
             (
@@ -206,7 +206,7 @@ fn power(base: f64, exponent: f64) -> f64 {
 
 fn constants() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("e", "e()"),
             ("Euler's number", "SELECT e()"),
             (
@@ -219,7 +219,7 @@ fn constants() -> Vec<ScalarFunction> {
                 },
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("pi", "pi()"),
             ("the number pi", "SELECT pi()"),
             (

@@ -1,6 +1,6 @@
 //! `factorial` and `width_bucket`.
 
-use super::{arguments, entry};
+use super::arguments;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::function::signature::{Wanted, argument_type, count_arguments};
@@ -14,7 +14,7 @@ const FACTORIAL_MAX: i32 = 20;
 
 pub(super) fn functions() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("factorial", "factorial(expr)"),
             (
                 "the product of the integers up to this one; null outside of 0 to 20",
@@ -22,7 +22,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
             ),
             (resolve_factorial, factorial),
         ),
-        entry(
+        ScalarFunction::new(
             (
                 "width_bucket",
                 "width_bucket(value, min_value, max_value, num_bucket)",

@@ -1,6 +1,6 @@
 //! Numbers in other bases: `hex`, `unhex`, `bin`, `conv`.
 
-use super::{arguments, entry};
+use super::arguments;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::function::signature::{Wanted, any_nullable, argument_type, count_arguments};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub(super) fn functions() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("hex", "hex(expr)"),
             (
                 "an integer, a text or bytes in hexadecimal digits",
@@ -19,7 +19,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
             ),
             (resolve_hex, hex),
         ),
-        entry(
+        ScalarFunction::new(
             ("unhex", "unhex(expr)"),
             (
                 "the bytes that hexadecimal digits stand for; null if they are none",
@@ -27,12 +27,12 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
             ),
             (resolve_unhex, unhex),
         ),
-        entry(
+        ScalarFunction::new(
             ("bin", "bin(expr)"),
             ("an integer in binary digits", "SELECT bin(13)"),
             (resolve_bin, bin),
         ),
-        entry(
+        ScalarFunction::new(
             ("conv", "conv(num, from_base, to_base)"),
             (
                 "a number in another base, from 2 to 36; signed if to_base is negative",

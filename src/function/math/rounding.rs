@@ -3,7 +3,7 @@
 //! Floats round by the decimal digits that they print with, as in Spark: `round(2.675, 2)` is 2.68, although the double is a
 //! little less. Decimals and integers are exact. With a scale, `ceil` and `floor` work on decimals.
 
-use super::{arguments, entry};
+use super::arguments;
 use crate::cast::{double_digits, may_give_null, power_of_ten};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, Value};
@@ -27,7 +27,7 @@ enum Rounding {
 
 pub(super) fn functions() -> Vec<ScalarFunction> {
     vec![
-        entry(
+        ScalarFunction::new(
             ("round", "round(expr[, d])"),
             (
                 "rounded to d places after the point, halves away from zero",
@@ -38,7 +38,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
                 |call| round(Rounding::HalfUp, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("bround", "bround(expr[, d])"),
             (
                 "rounded to d places after the point, halves to the even digit",
@@ -49,7 +49,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
                 |call| round(Rounding::HalfEven, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("ceil", "ceil(expr[, d])"),
             (
                 "the least integer (or value of d places) that is not less",
@@ -60,7 +60,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
                 |call| bound(Rounding::Ceiling, call),
             ),
         ),
-        entry(
+        ScalarFunction::new(
             ("floor", "floor(expr[, d])"),
             (
                 "the greatest integer (or value of d places) that is not greater",

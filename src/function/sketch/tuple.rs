@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::function::kernel::try_primitive_of;
 use crate::function::signature::{constant_text, count_arguments, nullable};
-use crate::function::{Call, Kernel, ResolveFn, ScalarFunction, Signature};
+use crate::function::{Call, ScalarFunction, Signature};
 use arrow::array::{ArrayRef, ArrowPrimitiveType};
 use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datasketches::tuple::{
@@ -38,91 +38,91 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
     macro_rules! functions {
         ($number:ty, $kind:literal, $returns:expr, $array:ty) => {
             [
-                function(
-                    concat!("tuple_sketch_estimate_", $kind),
-                    concat!("tuple_sketch_estimate_", $kind, "(sketch)"),
-                    "About how many different values a Tuple sketch saw.",
-                    concat!("SELECT tuple_sketch_estimate_", $kind, "(NULL)"),
-                    |arguments| {
-                        let name = concat!("tuple_sketch_estimate_", $kind);
-                        count_arguments(name, arguments, 1, 1)?;
-                        Ok(nullable(require_sketches(name, arguments, 1)?, DataType::Float64))
-                    },
-                    |call| of_sketch::<$number>(call, |sketch| sketch.estimate()),
+                ScalarFunction::new(
+                    (concat!("tuple_sketch_estimate_", $kind), concat!("tuple_sketch_estimate_", $kind, "(sketch)")),
+                    ("About how many different values a Tuple sketch saw.", concat!("SELECT tuple_sketch_estimate_", $kind, "(NULL)")),
+                    (
+                        |arguments| {
+                            let name = concat!("tuple_sketch_estimate_", $kind);
+                            count_arguments(name, arguments, 1, 1)?;
+                            Ok(nullable(require_sketches(name, arguments, 1)?, DataType::Float64))
+                        },
+                        |call| of_sketch::<$number>(call, |sketch| sketch.estimate()),
+                    ),
                 ),
-                function(
-                    concat!("tuple_sketch_theta_", $kind),
-                    concat!("tuple_sketch_theta_", $kind, "(sketch)"),
-                    "The share of all values that a Tuple sketch keeps.",
-                    concat!("SELECT tuple_sketch_theta_", $kind, "(NULL)"),
-                    |arguments| {
-                        let name = concat!("tuple_sketch_theta_", $kind);
-                        count_arguments(name, arguments, 1, 1)?;
-                        Ok(nullable(require_sketches(name, arguments, 1)?, DataType::Float64))
-                    },
-                    |call| of_sketch::<$number>(call, |sketch| sketch.theta()),
+                ScalarFunction::new(
+                    (concat!("tuple_sketch_theta_", $kind), concat!("tuple_sketch_theta_", $kind, "(sketch)")),
+                    ("The share of all values that a Tuple sketch keeps.", concat!("SELECT tuple_sketch_theta_", $kind, "(NULL)")),
+                    (
+                        |arguments| {
+                            let name = concat!("tuple_sketch_theta_", $kind);
+                            count_arguments(name, arguments, 1, 1)?;
+                            Ok(nullable(require_sketches(name, arguments, 1)?, DataType::Float64))
+                        },
+                        |call| of_sketch::<$number>(call, |sketch| sketch.theta()),
+                    ),
                 ),
-                function(
-                    concat!("tuple_sketch_summary_", $kind),
-                    concat!("tuple_sketch_summary_", $kind, "(sketch[, mode])"),
-                    "The numbers that a Tuple sketch keeps, put together: sum (the default), min, max or alwaysone.",
-                    concat!("SELECT tuple_sketch_summary_", $kind, "(NULL)"),
-                    |arguments| {
-                        let name = concat!("tuple_sketch_summary_", $kind);
-                        let types = options(name, arguments, 1, &[Wants::Mode])?;
-                        Ok(nullable(types, $returns))
-                    },
-                    |call| summary::<$number, $array>(call),
+                ScalarFunction::new(
+                    (concat!("tuple_sketch_summary_", $kind), concat!("tuple_sketch_summary_", $kind, "(sketch[, mode])")),
+                    ("The numbers that a Tuple sketch keeps, put together: sum (the default), min, max or alwaysone.", concat!("SELECT tuple_sketch_summary_", $kind, "(NULL)")),
+                    (
+                        |arguments| {
+                            let name = concat!("tuple_sketch_summary_", $kind);
+                            let types = options(name, arguments, 1, &[Wants::Mode])?;
+                            Ok(nullable(types, $returns))
+                        },
+                        |call| summary::<$number, $array>(call),
+                    ),
                 ),
-                function(
-                    concat!("tuple_union_", $kind),
-                    concat!("tuple_union_", $kind, "(first, second[, lgNomEntries[, mode]])"),
-                    "The union of two Tuple sketches.",
-                    concat!("SELECT tuple_union_", $kind, "(NULL, NULL)"),
-                    |arguments| binary(concat!("tuple_union_", $kind), arguments, UNION),
-                    |call| union::<$number>(call, false),
+                ScalarFunction::new(
+                    (concat!("tuple_union_", $kind), concat!("tuple_union_", $kind, "(first, second[, lgNomEntries[, mode]])")),
+                    ("The union of two Tuple sketches.", concat!("SELECT tuple_union_", $kind, "(NULL, NULL)")),
+                    (
+                        |arguments| binary(concat!("tuple_union_", $kind), arguments, UNION),
+                        |call| union::<$number>(call, false),
+                    ),
                 ),
-                function(
-                    concat!("tuple_union_theta_", $kind),
-                    concat!("tuple_union_theta_", $kind, "(tuple, theta[, lgNomEntries[, mode]])"),
-                    "The union of a Tuple sketch and a Theta sketch.",
-                    concat!("SELECT tuple_union_theta_", $kind, "(NULL, NULL)"),
-                    |arguments| binary(concat!("tuple_union_theta_", $kind), arguments, UNION),
-                    |call| union::<$number>(call, true),
+                ScalarFunction::new(
+                    (concat!("tuple_union_theta_", $kind), concat!("tuple_union_theta_", $kind, "(tuple, theta[, lgNomEntries[, mode]])")),
+                    ("The union of a Tuple sketch and a Theta sketch.", concat!("SELECT tuple_union_theta_", $kind, "(NULL, NULL)")),
+                    (
+                        |arguments| binary(concat!("tuple_union_theta_", $kind), arguments, UNION),
+                        |call| union::<$number>(call, true),
+                    ),
                 ),
-                function(
-                    concat!("tuple_intersection_", $kind),
-                    concat!("tuple_intersection_", $kind, "(first, second[, mode])"),
-                    "The intersection of two Tuple sketches.",
-                    concat!("SELECT tuple_intersection_", $kind, "(NULL, NULL)"),
-                    |arguments| binary(concat!("tuple_intersection_", $kind), arguments, INTERSECTION),
-                    |call| intersect::<$number>(call, false),
+                ScalarFunction::new(
+                    (concat!("tuple_intersection_", $kind), concat!("tuple_intersection_", $kind, "(first, second[, mode])")),
+                    ("The intersection of two Tuple sketches.", concat!("SELECT tuple_intersection_", $kind, "(NULL, NULL)")),
+                    (
+                        |arguments| binary(concat!("tuple_intersection_", $kind), arguments, INTERSECTION),
+                        |call| intersect::<$number>(call, false),
+                    ),
                 ),
-                function(
-                    concat!("tuple_intersection_theta_", $kind),
-                    concat!("tuple_intersection_theta_", $kind, "(tuple, theta[, mode])"),
-                    "The intersection of a Tuple sketch and a Theta sketch.",
-                    concat!("SELECT tuple_intersection_theta_", $kind, "(NULL, NULL)"),
-                    |arguments| {
-                        binary(concat!("tuple_intersection_theta_", $kind), arguments, INTERSECTION)
-                    },
-                    |call| intersect::<$number>(call, true),
+                ScalarFunction::new(
+                    (concat!("tuple_intersection_theta_", $kind), concat!("tuple_intersection_theta_", $kind, "(tuple, theta[, mode])")),
+                    ("The intersection of a Tuple sketch and a Theta sketch.", concat!("SELECT tuple_intersection_theta_", $kind, "(NULL, NULL)")),
+                    (
+                        |arguments| {
+                            binary(concat!("tuple_intersection_theta_", $kind), arguments, INTERSECTION)
+                        },
+                        |call| intersect::<$number>(call, true),
+                    ),
                 ),
-                function(
-                    concat!("tuple_difference_", $kind),
-                    concat!("tuple_difference_", $kind, "(first, second)"),
-                    "What of the first Tuple sketch is not in the second.",
-                    concat!("SELECT tuple_difference_", $kind, "(NULL, NULL)"),
-                    |arguments| binary(concat!("tuple_difference_", $kind), arguments, &[]),
-                    |call| difference::<$number>(call, false),
+                ScalarFunction::new(
+                    (concat!("tuple_difference_", $kind), concat!("tuple_difference_", $kind, "(first, second)")),
+                    ("What of the first Tuple sketch is not in the second.", concat!("SELECT tuple_difference_", $kind, "(NULL, NULL)")),
+                    (
+                        |arguments| binary(concat!("tuple_difference_", $kind), arguments, &[]),
+                        |call| difference::<$number>(call, false),
+                    ),
                 ),
-                function(
-                    concat!("tuple_difference_theta_", $kind),
-                    concat!("tuple_difference_theta_", $kind, "(tuple, theta)"),
-                    "What of a Tuple sketch is not in a Theta sketch.",
-                    concat!("SELECT tuple_difference_theta_", $kind, "(NULL, NULL)"),
-                    |arguments| binary(concat!("tuple_difference_theta_", $kind), arguments, &[]),
-                    |call| difference::<$number>(call, true),
+                ScalarFunction::new(
+                    (concat!("tuple_difference_theta_", $kind), concat!("tuple_difference_theta_", $kind, "(tuple, theta)")),
+                    ("What of a Tuple sketch is not in a Theta sketch.", concat!("SELECT tuple_difference_theta_", $kind, "(NULL, NULL)")),
+                    (
+                        |arguments| binary(concat!("tuple_difference_theta_", $kind), arguments, &[]),
+                        |call| difference::<$number>(call, true),
+                    ),
                 ),
             ]
         };
@@ -131,26 +131,6 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
     functions.extend(functions!(f64, "double", DataType::Float64, Float64Type));
     functions.extend(functions!(i32, "integer", DataType::Int64, Int64Type));
     functions
-}
-
-#[expect(clippy::too_many_arguments, reason = "the fields of a function")]
-fn function(
-    name: &'static str,
-    usage: &'static str,
-    description: &'static str,
-    example: &'static str,
-    resolve: ResolveFn,
-    kernel: Kernel,
-) -> ScalarFunction {
-    ScalarFunction {
-        name,
-        usage,
-        description,
-        example,
-        resolve,
-        kernel,
-        is_deterministic: true,
-    }
 }
 
 /// What an optional argument says.
