@@ -53,19 +53,33 @@ impl Hashes {
         }
     }
 
-    /// The rows with this hash.
-    pub(super) fn find(&self, hash: u32) -> Range<usize> {
+    /// Where the rows with this hash are, if there are any. Says so from the directory alone.
+    pub(super) fn stretch(&self, hash: u32) -> Range<usize> {
         let all = 0..self.values.len();
         let stretch = hash.checked_shr(self.shift).unwrap_or(0) as usize;
-        let stretch = match self.starts.get(stretch..).unwrap_or_default() {
+        match self.starts.get(stretch..).unwrap_or_default() {
             [start, end, ..] => *start as usize..*end as usize,
             _ => all,
+        }
+    }
+
+    /// Brings stretches near. Reading them one after the other, [`Hashes::find`] waits for each where it branches on what it reads; this
+    /// does not branch, so that the processor waits for all of them together.
+    pub(super) fn fetch<'a>(&self, stretches: impl Iterator<Item = &'a Range<usize>>) {
+        let ends = |stretch: &Range<usize>| {
+            let first = self.values.get(stretch.start).copied();
+            let last = self.values.get(stretch.end.saturating_sub(1)).copied();
+            first.unwrap_or(0) ^ last.unwrap_or(0)
         };
+        std::hint::black_box(stretches.fold(0, |read, stretch| read ^ ends(stretch)));
+    }
+
+    /// The rows with this hash, in the [`stretch`](Hashes::stretch) of it.
+    pub(super) fn find(&self, stretch: Range<usize>, hash: u32) -> Range<usize> {
         let low = stretch.start;
         let values = self.values.get(stretch).unwrap_or_default();
         let start = if values.len() <= SHORT {
-            // Counting has no branches that depend on the hashes: while they are on their way from memory, the processor looks for those of
-            // other runs. Nearly always there is no such hash here.
+            // Counting has no branches that depend on the hashes. Nearly always there is no such hash here.
             let found = values
                 .iter()
                 .fold(0, |found, other| found | u32::from(*other == hash));
@@ -104,7 +118,7 @@ mod tests {
         for hash in wanted {
             let start = values.partition_point(|other| *other < hash);
             let end = values.partition_point(|other| *other <= hash);
-            let found = hashes.find(hash);
+            let found = hashes.find(hashes.stretch(hash), hash);
             assert_eq!(found.len(), end - start, "{hash}");
             assert!(found.is_empty() || found.start == start, "{hash}");
         }

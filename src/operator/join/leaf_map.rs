@@ -9,17 +9,17 @@ pub(super) const SLOTS: u8 = 64;
 /// Fewer rows need no map. Small in tests, so that they get there.
 const ROWS_MIN: usize = if cfg!(test) { 100 } else { 65_536 };
 
-/// A map that has come to more rows to a word than this is made anew, twice as large: too many leaves would be looked into. So a row takes 1.6 to 3.2
-/// bytes of it.
-const ROWS_PER_WORD_MAX: usize = 5;
+/// A map that has come to ten rows to three words is made anew: too many leaves would be looked into.
+const ROWS_PER_WORDS_MAX: (usize, usize) = (10, 3);
+
+/// How many rows and words a new map has. So a row takes 2.4 to 3 bytes of it.
+const ROWS_PER_WORDS: (usize, usize) = (8, 3);
 
 /// Leaves by hash.
 #[derive(Debug, Default)]
 pub(super) struct LeafMap {
-    /// The leaves by the first bits of a hash. Empty, if there is no map.
+    /// The leaves by hash, each word for as many hashes next to each other as any other. Empty, if there is no map.
     words: Vec<u64>,
-    /// How many bits are not among the first.
-    shift: u32,
 }
 
 impl LeafMap {
@@ -28,10 +28,8 @@ impl LeafMap {
         if rows < ROWS_MIN {
             return LeafMap::default();
         }
-        let bits = (rows * 2 / ROWS_PER_WORD_MAX).ilog2();
         LeafMap {
-            words: vec![0; 1 << bits],
-            shift: u32::BITS - bits,
+            words: vec![0; rows * ROWS_PER_WORDS.1 / ROWS_PER_WORDS.0],
         }
     }
 
@@ -41,7 +39,7 @@ impl LeafMap {
         if words == 0 {
             rows >= ROWS_MIN
         } else {
-            rows > words * ROWS_PER_WORD_MAX || rows * 4 < words
+            rows * ROWS_PER_WORDS_MAX.1 > words * ROWS_PER_WORDS_MAX.0 || rows < words
         }
     }
 
@@ -55,7 +53,8 @@ impl LeafMap {
             return;
         }
         for hash in hashes {
-            if let Some(word) = self.words.get_mut((hash >> self.shift) as usize) {
+            let word = self.word(*hash);
+            if let Some(word) = self.words.get_mut(word) {
                 *word |= bit(slot);
             }
         }
@@ -70,11 +69,13 @@ impl LeafMap {
 
     /// The slots of the leaves that may hold the hash, one bit each.
     pub(super) fn slots(&self, hash: u32) -> u64 {
-        if self.is_empty() {
-            return u64::MAX;
-        }
-        let word = self.words.get((hash >> self.shift) as usize);
+        let word = self.words.get(self.word(hash));
         word.copied().unwrap_or(u64::MAX)
+    }
+
+    /// Which word a hash belongs to: the hash as a fraction of all hashes, of all words.
+    fn word(&self, hash: u32) -> usize {
+        ((u64::from(hash) * self.words.len() as u64) >> u32::BITS) as usize
     }
 
     /// How many bytes it holds.
@@ -88,6 +89,11 @@ pub(super) fn bit(slot: u8) -> u64 {
     1 << (slot % SLOTS)
 }
 
+/// The number of its bit.
+pub(super) fn slot(slot: u8) -> usize {
+    usize::from(slot % SLOTS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,13 +101,14 @@ mod tests {
     #[test]
     fn hashes_are_found_in_the_leaves_that_were_noted() {
         let mut map = LeafMap::for_rows(1_000);
-        assert_eq!(map.memory_bytes(), 256 * 8);
+        assert_eq!(map.memory_bytes(), 375 * 8);
         map.add(3, &[0, 7, u32::MAX]);
         map.add(63, &[7, 1 << 31]);
         assert_eq!(map.slots(0), bit(3) | bit(63));
         assert_eq!(map.slots(u32::MAX), bit(3));
         assert_eq!(map.slots(1 << 31), bit(63));
         assert_eq!(map.slots(1 << 30), 0);
+        assert_eq!(map.word(u32::MAX), 374);
         map.clear(bit(3));
         assert_eq!(map.slots(0), bit(63));
         assert_eq!(map.slots(u32::MAX), 0);
@@ -113,13 +120,13 @@ mod tests {
         assert!(!none.is_misfit(ROWS_MIN - 1) && none.is_misfit(ROWS_MIN));
         assert_eq!(none.slots(5), u64::MAX);
         let map = LeafMap::for_rows(1_000);
-        for (rows, is_misfit) in [(63, true), (64, false), (1_280, false), (1_281, true)] {
+        for (rows, is_misfit) in [(374, true), (375, false), (1_250, false), (1_251, true)] {
             assert_eq!(map.is_misfit(rows), is_misfit, "{rows}");
         }
         for rows in [ROWS_MIN, 1_279, 1_280, 1_281, 5_000_000] {
             let map = LeafMap::for_rows(rows);
             assert!(
-                !map.is_misfit(rows) && map.memory_bytes() * 10 <= rows * 32,
+                !map.is_misfit(rows) && map.memory_bytes() <= rows * 3,
                 "{rows}"
             );
         }

@@ -8,11 +8,12 @@
 )]
 
 use super::define::{Definition, PairColumn};
+use super::leaf::Leaf;
 use super::leaf_map;
 use super::piece::Piece;
 use super::run::Run;
 use super::store::{Kind, Place, Store};
-use super::tree::Address;
+use super::tree::{Address, Tree};
 use crate::batch::BatchContext;
 use crate::error::Result;
 use crate::operator::key::EncodedKeys;
@@ -25,6 +26,9 @@ use std::sync::Arc;
 
 /// How many candidates are looked at together. Few in tests, so that they need several blocks.
 const BLOCK: usize = if cfg!(test) { 50 } else { 16_384 };
+
+/// How many rows are looked for in a run together: what is fetched for them fits the first cache.
+const LOOKUPS: usize = 128;
 
 /// Where a row of the other side is.
 #[derive(Debug, Clone, Copy)]
@@ -44,30 +48,6 @@ struct Target<'a> {
     is_timed: bool,
     /// Rows that end at or before this are over.
     passed: i64,
-}
-
-/// Which rows of a piece to look for in a run.
-#[derive(Debug, Clone)]
-struct Sought<'a> {
-    rows: Range<usize>,
-    /// Between which times the run's rows lie.
-    span: Option<(i64, i64)>,
-    /// Which leaves each row of the piece can have partners in, one bit each; empty, if that is not known.
-    slots: &'a [u64],
-    /// The bit of the run's leaf.
-    bit: u64,
-}
-
-impl Sought<'static> {
-    /// These rows, whatever is known of the run.
-    fn all(rows: Range<usize>) -> Sought<'static> {
-        Sought {
-            rows,
-            span: None,
-            slots: &[],
-            bit: 0,
-        }
-    }
 }
 
 /// What probing is about.
@@ -97,6 +77,10 @@ struct Prober<'a> {
     targets: Vec<Target<'a>>,
     /// Candidates: a row of the piece, a target, a row of that.
     candidates: Vec<(usize, usize, usize)>,
+    /// Rows of the piece that are looked for, and where. Kept for its memory.
+    lookups: Vec<(usize, Range<usize>)>,
+    /// Whether a row that has a partner needs no other.
+    skips_matched: bool,
     pairs: Pairs,
 }
 
@@ -108,6 +92,8 @@ impl<'a> Probing<'a> {
             piece,
             targets: Vec::new(),
             candidates: Vec::new(),
+            lookups: Vec::with_capacity(LOOKUPS),
+            skips_matched: self.definition.join_type == JoinType::LeftSemi && self.side == 1,
             pairs: Pairs {
                 matched: vec![false; piece.run.len()],
                 ..Pairs::default()
@@ -122,7 +108,8 @@ impl<'a> Probing<'a> {
                 is_timed: other.run.times.is_some() && other.nulls.is_none(),
                 passed: i64::MIN,
             };
-            prober.search(target, &Sought::all(0..piece.run.len()))?;
+            let rows = prober.usable().map(|row| row as usize);
+            prober.search(target, rows)?;
         }
         prober.flush()?;
         Ok(prober.pairs)
@@ -148,19 +135,23 @@ impl<'a> Prober<'a> {
         let near = near.get(..beyond.map_or(near.len(), |at| at + 1));
         let near = near.unwrap_or_default();
         // The map is one more place in memory: it must save more.
-        let hashes = if near.len() > 2 {
-            &*self.piece.run.hashes
+        let by_slot = (near.len() > 2).then(|| self.by_slot(tree, near)).flatten();
+        let all: Vec<u32> = if by_slot.is_none() {
+            self.usable().collect()
         } else {
-            &[]
+            Vec::new()
         };
-        let slots: Vec<u64> = hashes.iter().map(|hash| tree.slots(*hash)).collect();
         for (leaf, rows) in near.iter().enumerate() {
-            let sought = Sought {
-                rows: 0..self.piece.run.len(),
-                span: Some(rows.span),
-                slots: &slots,
-                bit: leaf_map::bit(rows.slot),
+            let sought = match &by_slot {
+                Some(by_slot) => &by_slot[leaf_map::slot(rows.slot)],
+                None => &all,
             };
+            let (least, most) = rows.span;
+            let sought = sought.iter().map(|row| *row as usize);
+            let sought = sought.filter(|row| match &self.piece.ranges {
+                Some(ranges) => ranges[*row].0 <= most && ranges[*row].1 >= least,
+                None => true,
+            });
             for (run, target) in rows.runs.iter().enumerate() {
                 let leaf = first + leaf;
                 let at = Address { leaf, run, row: 0 };
@@ -170,10 +161,35 @@ impl<'a> Prober<'a> {
                     is_timed: true,
                     passed: tree.passed(),
                 };
-                self.search(target, &sought)?;
+                self.search(target, sought.clone())?;
             }
         }
         Ok(())
+    }
+
+    /// The rows that can find a partner, in ascending order.
+    fn usable(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let piece = self.piece;
+        let rows = 0..u32::try_from(piece.run.len()).unwrap_or(u32::MAX);
+        rows.filter(|row| piece.is_usable(*row as usize))
+    }
+
+    /// For each slot of the map, the rows that can have partners in its leaves: so a row costs no more where there are more leaves. `None`, if
+    /// there is no map.
+    fn by_slot(&self, tree: &Tree, near: &[Leaf]) -> Option<Vec<Vec<u32>>> {
+        let map = tree.map()?;
+        let near = near
+            .iter()
+            .fold(0, |near, leaf| near | leaf_map::bit(leaf.slot));
+        let mut by_slot = vec![Vec::new(); usize::from(leaf_map::SLOTS)];
+        for row in self.usable() {
+            let mut slots = map.slots(self.piece.run.hashes[row as usize]) & near;
+            while slots != 0 {
+                by_slot[slots.trailing_zeros() as usize].push(row);
+                slots &= slots - 1;
+            }
+        }
+        Some(by_slot)
     }
 
     /// Looks into the leaves of the hashes of the piece.
@@ -193,7 +209,9 @@ impl<'a> Prober<'a> {
                     is_timed: false,
                     passed: i64::MIN,
                 };
-                self.search(target, &Sought::all(start..start + length))?;
+                let piece = self.piece;
+                let rows = start..start + length;
+                self.search(target, rows.filter(|row| piece.is_usable(*row)))?;
             }
             start += length;
         }
@@ -201,34 +219,38 @@ impl<'a> Prober<'a> {
     }
 
     /// Notes the candidates for these rows in one run.
-    fn search(&mut self, target: Target<'a>, sought: &Sought<'_>) -> Result<()> {
-        let piece = self.piece;
+    fn search(&mut self, target: Target<'a>, mut rows: impl Iterator<Item = usize>) -> Result<()> {
         let number = self.targets.len();
         self.targets.push(target);
-        let skips_matched =
-            self.about.definition.join_type == JoinType::LeftSemi && self.about.side == 1;
-        for row in sought.rows.clone() {
-            let slots = sought.slots.get(row);
-            if slots.is_some_and(|slots| slots & sought.bit == 0) {
-                continue;
+        let (piece, hashes) = (self.piece, &target.run.hashes);
+        let mut lookups = std::mem::take(&mut self.lookups);
+        loop {
+            let some = rows.by_ref().take(LOOKUPS);
+            lookups.clear();
+            lookups.extend(some.map(|row| (row, hashes.stretch(piece.run.hashes[row]))));
+            if lookups.is_empty() {
+                break;
             }
-            let range = piece.ranges.as_ref().map(|ranges| ranges[row]);
-            if let (Some((low, high)), Some((least, most))) = (range, sought.span)
-                && (high < least || low > most)
-            {
-                continue;
-            }
-            if !piece.is_usable(row) {
-                continue;
-            }
-            for other in target.run.hashes.find(piece.run.hashes[row]) {
-                let is_done = skips_matched && target.run.is_matched(other);
-                if target.is_near(other, range) && !is_done {
-                    self.candidates.push((row, number, other));
-                    if self.candidates.len() >= BLOCK {
-                        self.flush()?;
-                    }
+            hashes.fetch(lookups.iter().map(|(_, stretch)| stretch));
+            for (row, stretch) in lookups.drain(..) {
+                for other in hashes.find(stretch, piece.run.hashes[row]) {
+                    self.consider(row, number, other)?;
                 }
+            }
+        }
+        self.lookups = lookups;
+        Ok(())
+    }
+
+    /// Notes a row of a target as a candidate for a row of the piece, if it is near enough.
+    fn consider(&mut self, row: usize, number: usize, other: usize) -> Result<()> {
+        let target = &self.targets[number];
+        let range = self.piece.ranges.as_ref().map(|ranges| ranges[row]);
+        let is_done = self.skips_matched && target.run.is_matched(other);
+        if target.is_near(other, range) && !is_done {
+            self.candidates.push((row, number, other));
+            if self.candidates.len() >= BLOCK {
+                self.flush()?;
             }
         }
         Ok(())

@@ -75,9 +75,9 @@ impl Tree {
         self.bytes + self.map.memory_bytes()
     }
 
-    /// The slots of the leaves that may hold a hash, one bit each.
-    pub(super) fn slots(&self, hash: u32) -> u64 {
-        self.map.slots(hash)
+    /// Which leaves may hold a hash. `None` where there are too few rows for a map.
+    pub(super) fn map(&self) -> Option<&LeafMap> {
+        (!self.map.is_empty()).then_some(&self.map)
     }
 
     /// Up to where rows have ended.
@@ -275,7 +275,7 @@ impl Tree {
         let leaf = self.leaf_of(position);
         let runs = &self.leaves.get(leaf)?.runs;
         runs.iter().enumerate().find_map(|(run, rows)| {
-            let mut found = rows.hashes.find(hash);
+            let mut found = rows.hashes.find(rows.hashes.stretch(hash), hash);
             found
                 .find(|row| rows.marks.get(*row) == Some(number))
                 .map(|row| Address { leaf, run, row })
