@@ -14,7 +14,6 @@ pub(crate) mod call;
 pub(crate) mod column;
 pub(crate) mod date_shift;
 mod form;
-mod interval;
 mod lambda;
 pub(crate) mod over;
 #[cfg(test)]
@@ -23,15 +22,14 @@ mod time_window;
 
 pub(crate) use aggregate::{AggregateList, GroupingSetKeys, is_aggregate_call};
 pub(crate) use column::find_column;
-pub use interval::{CalendarInterval, parse_interval};
 pub(crate) use over::WindowList;
 pub(crate) use time_window::{WindowSpec, is_window_call};
 
 use crate::cast::{can_cast, may_give_null};
 use crate::error::{Error, Result};
-use crate::expr::{Ast, AstKind, Expr, ExprKind, is_null_constant};
+use crate::expr::{Ast, AstKind, Expr, ExprKind, common_units, is_null_constant};
 use crate::plan::PlanSchema;
-use crate::types::sql_name;
+use crate::types::{TypeUnits, sql_name_of};
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::DataType;
 
@@ -73,6 +71,7 @@ pub(crate) enum Place {
 struct Parameter {
     name: String,
     data_type: DataType,
+    units: TypeUnits,
     is_nullable: bool,
 }
 
@@ -225,8 +224,9 @@ impl<'a> Analyzer<'a> {
             AstKind::Cast {
                 input,
                 data_type,
+                units,
                 is_try,
-            } => self.resolve_cast(input, data_type, *is_try),
+            } => self.resolve_cast(input, (data_type, units), *is_try),
             AstKind::Case {
                 branches,
                 otherwise,
@@ -266,22 +266,28 @@ impl<'a> Analyzer<'a> {
         Ok(resolved)
     }
 
-    fn resolve_cast(&mut self, input: &Ast, to: &DataType, is_try: bool) -> Result<Expr> {
+    fn resolve_cast(
+        &mut self,
+        input: &Ast,
+        (to, units): (&DataType, &TypeUnits),
+        is_try: bool,
+    ) -> Result<Expr> {
         let resolved = self.resolve(input)?;
         if !can_cast(&resolved.data_type, to) {
             return Err(mismatch(
                 suggestion(&resolved.data_type, to, is_try),
-                &format!("CAST({} AS {})", self.text(input), sql_name(to)),
+                &format!("CAST({} AS {})", self.text(input), sql_name_of(to, units)),
                 &format!(
                     "cannot cast \"{}\" to \"{}\"",
-                    sql_name(&resolved.data_type),
-                    sql_name(to)
+                    resolved.sql_type(),
+                    sql_name_of(to, units)
                 ),
             ));
         }
         Ok(Expr {
             is_nullable: is_try || resolved.is_nullable || may_give_null(&resolved.data_type, to),
             data_type: to.clone(),
+            units: units.clone(),
             span: resolved.span,
             kind: ExprKind::Cast {
                 input: Box::new(resolved),
@@ -333,6 +339,7 @@ pub(crate) fn cast_to(expr: Expr, data_type: &DataType) -> Expr {
         let body = cast_to(*body, data_type);
         return Expr {
             data_type: data_type.clone(),
+            units: body.units.clone(),
             is_nullable: body.is_nullable,
             span,
             kind: ExprKind::Lambda {
@@ -344,6 +351,7 @@ pub(crate) fn cast_to(expr: Expr, data_type: &DataType) -> Expr {
     }
     Expr {
         data_type: data_type.clone(),
+        units: common_units(data_type, [&expr]),
         is_nullable: expr.is_nullable,
         span,
         kind: ExprKind::Cast {

@@ -3,12 +3,13 @@
 //! What cannot be cast fails with Spark's condition (`CAST_INVALID_INPUT`, `CAST_OVERFLOW`,
 //! `NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION`), or becomes null for `TRY_CAST`, value by value, also inside arrays and structs.
 //! Which types can be cast at all is decided before a query runs, by [`can_cast`]; casts that can never fail on a value are
-//! known to [`can_cast_fail`].
+//! known to [`can_cast_fail`]. What a cast does to intervals depends on their units, which stand beside the types: [`cast_with_units`].
 
 pub(crate) mod calendar;
 mod datetime;
 mod decimal;
 mod failure;
+pub(crate) mod interval;
 pub(crate) mod json_string;
 mod nested;
 mod number;
@@ -27,8 +28,9 @@ pub(crate) use text::double_digits;
 use crate::batch::BatchContext;
 use crate::error::{Error, Result};
 use crate::types::{
-    decimal_for_integer, is_ansi_interval, is_atomic, is_datetime, is_decimal, is_integral,
-    is_numeric, map_key_value, sql_name, time, timestamp, variant,
+    IntervalUnits, TypeUnits, calendar_interval, decimal_for_integer, is_ansi_interval, is_atomic,
+    is_datetime, is_decimal, is_integral, is_numeric, map_key_value, sql_name, time, timestamp,
+    variant,
 };
 use crate::variant::{VariantColumn, can_become_variant, from_variant, to_variant};
 use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
@@ -47,6 +49,29 @@ struct Mode<'a> {
     now: i64,
     /// What it runs in.
     context: &'a BatchContext,
+    /// The units of the intervals in what is cast, as [`TypeUnits::of`] lists them.
+    given: &'a [IntervalUnits],
+    /// The units of the intervals in the type it is cast to.
+    wanted: &'a [IntervalUnits],
+}
+
+impl Mode<'_> {
+    /// The units of the interval that is cast.
+    fn given_units(self, from: &DataType) -> Result<IntervalUnits> {
+        only_units(self.given, from)
+    }
+
+    /// The units of the interval that it is cast to.
+    fn wanted_units(self, to: &DataType) -> Result<IntervalUnits> {
+        only_units(self.wanted, to)
+    }
+}
+
+fn only_units(units: &[IntervalUnits], data_type: &DataType) -> Result<IntervalUnits> {
+    units
+        .first()
+        .copied()
+        .ok_or_else(|| Error::internal(format!("an interval has no units. type=`{data_type}`")))
 }
 
 /// Casts a column (or a constant) to another type.
@@ -60,7 +85,22 @@ pub fn cast(
     is_try: bool,
     context: &BatchContext,
 ) -> Result<ArrayRef> {
-    if array.data_type() == to {
+    let all = TypeUnits::default();
+    cast_with_units((array, &all), (to, &all), is_try, context)
+}
+
+/// As [`cast`], between types whose intervals have these units.
+///
+/// # Errors
+///
+/// As [`cast`].
+pub fn cast_with_units(
+    (array, given): (&ArrayRef, &TypeUnits),
+    (to, wanted): (&DataType, &TypeUnits),
+    is_try: bool,
+    context: &BatchContext,
+) -> Result<ArrayRef> {
+    if array.data_type() == to && given == wanted {
         return Ok(Arc::clone(array));
     }
     if *array.data_type() == DataType::Null {
@@ -71,13 +111,15 @@ pub fn cast(
         zone: Zone::parse(&context.time_zone)?,
         now: context.time.as_micros(),
         context,
+        given: &given.of(array.data_type()),
+        wanted: &wanted.of(to),
     };
     convert(array, to, mode)
 }
 
 fn convert(array: &ArrayRef, to: &DataType, mode: Mode<'_>) -> Result<ArrayRef> {
     let from = array.data_type();
-    if from == to {
+    if from == to && mode.given == mode.wanted {
         return Ok(Arc::clone(array));
     }
     match (from, to) {
@@ -94,7 +136,7 @@ fn convert(array: &ArrayRef, to: &DataType, mode: Mode<'_>) -> Result<ArrayRef> 
             )
         }
         (DataType::Binary, DataType::Utf8) => Ok(text::from_binary(array.as_binary())),
-        (_, DataType::Utf8) => text::to_text(array, mode.zone),
+        (_, DataType::Utf8) => text::to_text(array, mode.zone, mode.given),
         (DataType::Utf8, DataType::Binary) => Ok(arrow::compute::cast(array, to)?),
         (DataType::Utf8, _) if is_datetime(to) => datetime::from_text(array, to, mode),
         (DataType::Utf8, _) if is_decimal(to) => decimal::from_text(array, to, mode),
@@ -103,6 +145,14 @@ fn convert(array: &ArrayRef, to: &DataType, mode: Mode<'_>) -> Result<ArrayRef> 
         }
         (_, DataType::Boolean) if is_numeric(from) => number::to_boolean(array),
         (DataType::Boolean, _) if is_numeric(to) => number::from_boolean(array, to, mode),
+        _ if is_ansi_interval(from) && from == to => {
+            Ok(interval::cut(array, mode.wanted_units(to)?))
+        }
+        (DataType::Utf8, _) if is_ansi_interval(to) || *to == calendar_interval() => {
+            interval::from_text(array, to, mode)
+        }
+        _ if is_ansi_interval(from) && is_exact(to) => interval::to_number(array, to, mode),
+        _ if is_exact(from) && is_ansi_interval(to) => interval::from_number(array, to, mode),
         _ if is_decimal(from) && is_numeric(to) => decimal::from_decimal(array, to, mode),
         _ if is_numeric(from) && is_decimal(to) => decimal::to_decimal(array, to, mode),
         _ if is_numeric(from) && is_numeric(to) => number::between(array, to, mode),
@@ -125,10 +175,12 @@ fn impossible(from: &DataType, to: &DataType) -> Error {
     .with_condition("DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION")
 }
 
+/// Whether it is an integer or a decimal.
+fn is_exact(data_type: &DataType) -> bool {
+    is_integral(data_type) || is_decimal(data_type)
+}
+
 /// Whether there is a cast between the types at all. A cast that is allowed may still fail on a value.
-///
-/// Casts between intervals and text or numbers, which Spark has, are not there: they depend on the units of the interval's
-/// type, which ours does not keep.
 pub fn can_cast(from: &DataType, to: &DataType) -> bool {
     if from == to || *from == DataType::Null {
         return true;
@@ -137,7 +189,7 @@ pub fn can_cast(from: &DataType, to: &DataType) -> bool {
         _ if *to == variant() => can_become_variant(from, false),
         _ if *from == variant() => can_variant_become(to),
         (_, DataType::Utf8) => is_text_form_known(from),
-        (DataType::Utf8, _) => is_atomic(to) && !is_ansi_interval(to) && *to != time(),
+        (DataType::Utf8, _) => (is_atomic(to) && *to != time()) || *to == calendar_interval(),
         (DataType::List(from), DataType::List(to)) => can_cast(from.data_type(), to.data_type()),
         (DataType::Map(_, _), DataType::Map(_, _)) => map_key_value(from)
             .zip(map_key_value(to))
@@ -158,6 +210,8 @@ pub fn can_cast(from: &DataType, to: &DataType) -> bool {
                 || (is_datetime(from) && is_datetime(to))
                 || (*from == timestamp() && is_numeric(to))
                 || (is_numeric(from) && *to == timestamp())
+                || (is_ansi_interval(from) && is_exact(to))
+                || (is_exact(from) && is_ansi_interval(to))
         }
     }
 }
@@ -178,7 +232,7 @@ fn can_variant_become(to: &DataType) -> bool {
     }
 }
 
-/// Whether values of the type have a text form that does not depend on what our types leave out.
+/// Whether values of the type have a text form.
 fn is_text_form_known(data_type: &DataType) -> bool {
     match data_type {
         DataType::Null => true,
@@ -188,13 +242,15 @@ fn is_text_form_known(data_type: &DataType) -> bool {
             .all(|field| is_text_form_known(field.data_type())),
         DataType::Map(_, _) => map_key_value(data_type)
             .is_some_and(|(key, value)| is_text_form_known(key) && is_text_form_known(value)),
-        other => *other == variant() || (is_atomic(other) && !is_ansi_interval(other)),
+        other => *other == variant() || *other == calendar_interval() || is_atomic(other),
     }
 }
 
-/// Whether the cast gives null for some values without being a `TRY_CAST`: NaN and the infinities are no decimals, and no failure either.
+/// Whether the cast gives null for some values without being a `TRY_CAST`: NaN and the infinities are no decimals, and no failure either; nor is
+/// text that is no legacy interval.
 pub fn may_give_null(from: &DataType, to: &DataType) -> bool {
-    matches!(from, DataType::Float32 | DataType::Float64) && is_decimal(to)
+    (matches!(from, DataType::Float32 | DataType::Float64) && is_decimal(to))
+        || (*from == DataType::Utf8 && *to == calendar_interval())
 }
 
 /// Whether the cast can fail on a value (or, for `TRY_CAST`, give null for a value that is not null).

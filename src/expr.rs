@@ -11,13 +11,15 @@ mod evaluate;
 mod name;
 mod over;
 mod tree;
+mod units;
 
 pub(crate) use name::{call_text, literal_text};
+pub(crate) use units::{call_units, common_units};
 
 /// The call that a timestamp literal becomes whose moment depends on the session's time zone: its argument is the text.
 pub(crate) const TIMESTAMP_LITERAL: &str = "__timestamp";
 
-/// The call that an interval literal is: the constant, then its first and its last unit, which our types do not have.
+/// The call that an interval literal is: the constant, then its first and its last unit.
 pub(crate) const INTERVAL_LITERAL: &str = "__interval";
 
 /// The call that a scalar subquery is whose rows are counted: its value, and how many rows it has.
@@ -29,6 +31,7 @@ pub use over::{Frame, FrameBound, FrameUnit, Over, SortItem};
 use crate::error::Span;
 use crate::function::ScalarFunction;
 use crate::function::user::{ScalarUdf, UserFunction};
+use crate::types::TypeUnits;
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use std::sync::Arc;
@@ -58,6 +61,8 @@ pub enum AstKind {
         input: Box<Ast>,
         /// To which type.
         data_type: DataType,
+        /// The units of the intervals in that type.
+        units: TypeUnits,
         /// Whether what cannot be cast becomes null.
         is_try: bool,
     },
@@ -112,6 +117,8 @@ pub struct Expr {
     pub kind: ExprKind,
     /// The type of its values.
     pub data_type: DataType,
+    /// The units of the intervals in that type.
+    pub units: TypeUnits,
     /// Whether it may give null.
     pub is_nullable: bool,
     /// Where it stands in the SQL text; run-time errors point there.
@@ -129,7 +136,7 @@ pub enum ExprKind {
     Call(Arc<ScalarFunction>, Vec<Expr>),
     /// A function of the session, as [`ExprKind::Call`].
     UserCall(Arc<ScalarUdf>, Vec<Expr>),
-    /// A cast to [`Expr::data_type`] by Spark's ANSI rules; what cannot be cast is an error, or null if `is_try`.
+    /// A cast to [`Expr::data_type`] with [`Expr::units`] by Spark's ANSI rules; what cannot be cast is an error, or null if `is_try`.
     Cast {
         /// What is cast.
         input: Box<Expr>,
@@ -169,15 +176,28 @@ impl Expr {
         Expr {
             kind: ExprKind::Column(index),
             data_type,
+            units: TypeUnits::default(),
             is_nullable,
             span: Span::NOWHERE,
         }
+    }
+
+    /// The same, with these units of the intervals in its type.
+    #[must_use]
+    pub fn with_units(self, units: TypeUnits) -> Expr {
+        Expr { units, ..self }
+    }
+
+    /// The name of its type in messages: `INTERVAL DAY`.
+    pub fn sql_type(&self) -> String {
+        crate::types::sql_name_of(&self.data_type, &self.units)
     }
 
     /// A constant, given as an array of exactly one row.
     pub fn literal(value: ArrayRef) -> Expr {
         Expr {
             data_type: value.data_type().clone(),
+            units: TypeUnits::default(),
             is_nullable: is_null_constant(&value),
             kind: ExprKind::Literal(value),
             span: Span::NOWHERE,

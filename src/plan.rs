@@ -16,6 +16,7 @@ use crate::processor::GroupStateKind;
 use crate::processor::erased::Processor;
 use crate::sink::OutputMode;
 use crate::source::SourceFactory;
+use crate::types::{TypeUnits, simple_string_of, sql_name_of};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
@@ -38,10 +39,41 @@ pub struct Column {
     pub name: String,
     /// Its type.
     pub data_type: DataType,
+    /// The units of the intervals in its type.
+    pub units: TypeUnits,
     /// Whether it may hold null.
     pub is_nullable: bool,
     /// Set if it is event time with a watermark; a struct column with it is a window of such a column.
     pub event_time: Option<EventTime>,
+}
+
+impl Column {
+    /// The column that a field of a schema is, with the units in its metadata.
+    pub fn of_field(field: &Field) -> Column {
+        Column {
+            qualifier: None,
+            name: field.name().clone(),
+            data_type: field.data_type().clone(),
+            units: TypeUnits::from_field(field),
+            is_nullable: field.is_nullable(),
+            event_time: None,
+        }
+    }
+
+    /// A reference to it, where it is column `index` of the input.
+    pub fn expr(&self, index: usize) -> Expr {
+        Expr::column(index, self.data_type.clone(), self.is_nullable).with_units(self.units.clone())
+    }
+
+    /// The name of its type in messages: `INTERVAL DAY`.
+    pub fn sql_type(&self) -> String {
+        sql_name_of(&self.data_type, &self.units)
+    }
+
+    /// Its type as Spark prints it in a schema: `interval day`.
+    pub fn simple_type(&self) -> String {
+        simple_string_of(&self.data_type, &self.units)
+    }
 }
 
 /// The columns of a plan node, in order. Names may repeat.
@@ -52,10 +84,11 @@ pub struct PlanSchema {
 }
 
 impl PlanSchema {
-    /// The columns as an Arrow schema.
+    /// The columns as an Arrow schema; the units of intervals are in the metadata.
     pub fn to_arrow(&self) -> SchemaRef {
         let field = |column: &Column| {
-            Field::new(&column.name, column.data_type.clone(), column.is_nullable)
+            let field = Field::new(&column.name, column.data_type.clone(), column.is_nullable);
+            column.units.on_field(field)
         };
         Arc::new(Schema::new(
             self.columns.iter().map(field).collect::<Vec<_>>(),

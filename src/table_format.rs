@@ -13,8 +13,9 @@
 //! `CAST(… AS STRING)` writes them, nulls as `NULL`, bytes as `[0A FF]`. Characters that are twice as wide on a terminal count twice.
 
 use crate::batch::{BatchContext, Timestamp};
-use crate::cast::{can_cast, cast};
+use crate::cast::{can_cast, cast_with_units};
 use crate::error::Result;
+use crate::types::TypeUnits;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::record_batch::RecordBatch;
@@ -59,7 +60,8 @@ impl TableFormat {
             if missing == 0 {
                 break;
             }
-            lines.extend(self.cells(&batch.slice(0, missing.min(batch.num_rows())))?);
+            let batch = batch.slice(0, missing.min(batch.num_rows()));
+            lines.extend(self.cells(schema, &batch)?);
         }
         let mut table = self.lay_out(&lines, schema.fields().len());
         if shown < rows {
@@ -74,11 +76,13 @@ impl TableFormat {
         names.map(|name| self.cut(escape(&name))).collect()
     }
 
-    /// The cells of a record batch, row by row.
-    fn cells(&self, batch: &RecordBatch) -> Result<Vec<Vec<String>>> {
+    /// The cells of a record batch, row by row. The schema says the units of intervals.
+    fn cells(&self, schema: &SchemaRef, batch: &RecordBatch) -> Result<Vec<Vec<String>>> {
         let mut rows = vec![Vec::with_capacity(batch.num_columns()); batch.num_rows()];
-        for column in batch.columns() {
-            let texts = self.texts(column)?;
+        for (index, column) in batch.columns().iter().enumerate() {
+            let field = schema.fields().get(index);
+            let units = field.map_or_else(TypeUnits::default, |field| TypeUnits::from_field(field));
+            let texts = self.texts(column, &units)?;
             for (row, text) in rows.iter_mut().zip(texts) {
                 row.push(self.cut(escape(&text)));
             }
@@ -87,7 +91,7 @@ impl TableFormat {
     }
 
     /// Every value of a column as text.
-    fn texts(&self, column: &ArrayRef) -> Result<Vec<String>> {
+    fn texts(&self, column: &ArrayRef, units: &TypeUnits) -> Result<Vec<String>> {
         let or_null = |text: Option<String>| text.unwrap_or_else(|| "NULL".to_owned());
         if *column.data_type() == DataType::Binary {
             let bytes = column.as_binary::<i32>().iter();
@@ -95,7 +99,8 @@ impl TableFormat {
         }
         if can_cast(column.data_type(), &DataType::Utf8) {
             let context = BatchContext::one_shot(Timestamp(0), self.time_zone.clone());
-            let texts = cast(column, &DataType::Utf8, false, &context)?;
+            let to = (&DataType::Utf8, &TypeUnits::default());
+            let texts = cast_with_units((column, units), to, false, &context)?;
             let texts = texts.as_string::<i32>().iter();
             return Ok(texts.map(|text| or_null(text.map(str::to_owned))).collect());
         }
@@ -194,7 +199,9 @@ fn is_wide(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{BinaryArray, Int64Array, StringArray};
+    use crate::types::{IntervalField, IntervalUnits};
+    use arrow::array::{BinaryArray, DurationMicrosecondArray, Int64Array, StringArray};
+    use arrow::datatypes::{Field, Schema};
     use std::sync::Arc;
 
     fn rows() -> RecordBatch {
@@ -247,6 +254,17 @@ mod tests {
 only showing top 2 rows
 "
         );
+    }
+
+    #[test]
+    fn intervals_are_shown_with_the_units_of_their_column() {
+        let hours: ArrayRef = Arc::new(DurationMicrosecondArray::from(vec![93_600_000_000]));
+        let units = TypeUnits::only(IntervalUnits::only(IntervalField::Hour));
+        let field = units.on_field(Field::new("h", hours.data_type().clone(), true));
+        let schema = Arc::new(Schema::new(vec![field]));
+        let batch = RecordBatch::try_from_iter([("h", hours)]).unwrap();
+        let table = TableFormat::default().draw(&schema, &[batch]).unwrap();
+        assert!(table.contains("|INTERVAL '26' HOUR|"), "{table}");
     }
 
     #[test]

@@ -14,20 +14,27 @@
 //! | `INTERVAL DAY TO SECOND`, `INTERVAL YEAR TO MONTH`, `INTERVAL` | `Duration(µs)`, `Interval(YearMonth)`, `Interval(MonthDayNano)` |
 //! | `ARRAY<t>`, `MAP<k, v>`, `STRUCT<…>`, `VOID` | [`list_of`], [`map_of`], `Struct`, `Null` |
 
+mod calendar;
 mod coerce;
 mod decimal;
+pub mod interval;
 mod name;
 mod parse;
 #[cfg(test)]
 mod tests;
 
+pub use calendar::{CalendarInterval, parse_interval};
 pub use coerce::{can_implicitly_cast, common_type, common_type_of};
 pub use decimal::{
     DecimalOperator, bounded_decimal, decimal_for_integer, decimal_of_literal, decimal_result,
     wider_decimal,
 };
-pub use name::{quote_if_needed, simple_string, sql_name};
-pub use parse::{parse_data_type, parse_ddl_schema};
+pub(crate) use interval::with_text_intervals;
+pub use interval::{IntervalField, IntervalUnits, TypeUnits, has_interval};
+pub use name::{
+    quote_if_needed, schema_string, simple_string, simple_string_of, sql_name, sql_name_of,
+};
+pub use parse::{parse_data_type, parse_ddl_schema, parse_type_with_units};
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, IntervalUnit, TimeUnit};
 use std::sync::Arc;

@@ -7,7 +7,7 @@
 use crate::analyze::call::{apply_named, coerced, in_order, with_expression};
 use crate::analyze::{Analyzer, Place};
 use crate::error::{Error, Result, Span};
-use crate::expr::{Ast, AstCall, AstKind, Expr};
+use crate::expr::{Ast, AstCall, AstKind, Expr, call_units};
 use crate::function::user::UserFunction;
 use crate::function::{AggregateFunction, order_text, registry};
 use crate::plan::AggregateExpr;
@@ -110,6 +110,7 @@ impl Analyzer<'_> {
         let signature = function
             .resolve(&arguments)
             .map_err(|error| with_expression(error, &self.text(ast)))?;
+        let units = call_units(function.name(), &arguments, &signature.returns);
         let arguments = coerced(arguments, &signature, function.name())?;
         if !arguments.iter().all(Expr::is_deterministic) {
             return Err(Error::invalid(format!(
@@ -138,7 +139,7 @@ impl Analyzer<'_> {
             name,
             span: ast.span,
         });
-        Ok(Expr::column(AGGREGATES + index, returns, is_nullable))
+        Ok(Expr::column(AGGREGATES + index, returns, is_nullable).with_units(units))
     }
 
     /// An analyzer over the same input that takes no aggregates.

@@ -4,13 +4,13 @@
 //! them knows is `UNRESOLVED_ROUTINE`.
 
 use crate::analyze::column::{quoted, same_name};
-use crate::analyze::{Analyzer, Place, cast_to, mismatch, time_window};
+use crate::analyze::{Analyzer, Place, cast_to, date_shift, mismatch, time_window};
 use crate::error::{Error, Result};
-use crate::expr::{Ast, AstCall, AstKind, Expr, ExprKind, ONLY_ROW, Over};
+use crate::expr::{Ast, AstCall, AstKind, Expr, ExprKind, ONLY_ROW, Over, call_units};
 use crate::function::user::{ScalarUdf, UserFunction};
 use crate::function::{AggregateFunction, ScalarFunction, Signature, registry};
 use crate::options::nearest;
-use crate::types::{self, sql_name};
+use crate::types::{self, TypeUnits};
 use arrow::datatypes::DataType;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -94,6 +94,11 @@ impl Analyzer<'_> {
         if let Some(function) = crate::function::over::find(&call.name) {
             return Err(super::over::without_over(function));
         }
+        self.resolve_other(ast, call)
+    }
+
+    /// A cast by type name, or a call that nothing is known of. Not where calls are told apart, whose frame must stay small: calls nest.
+    fn resolve_other(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
         if let Some(data_type) = type_of_name(&call.name)
             && let [input] = &call.arguments[..]
         {
@@ -101,6 +106,7 @@ impl Analyzer<'_> {
             let cast = AstKind::Cast {
                 input: Box::new(input.clone()),
                 data_type,
+                units: TypeUnits::default(),
                 is_try: false,
             };
             return self.resolve(&Ast::new(cast).at(ast.span));
@@ -130,6 +136,7 @@ impl Analyzer<'_> {
         let arguments = coerced(arguments, &signature, function.name())?;
         Ok(Expr {
             data_type: signature.returns,
+            units: TypeUnits::default(),
             is_nullable: signature.is_nullable,
             span: crate::error::Span::NOWHERE,
             kind: ExprKind::UserCall(Arc::clone(function), arguments),
@@ -202,15 +209,37 @@ pub(super) fn apply(
     arguments: Vec<Expr>,
     text: impl Fn() -> String,
 ) -> Result<Expr> {
+    if let Some(shifted) = date_shift::shifted(function, &arguments, &text) {
+        return shifted;
+    }
+    let arguments = with_texts_of_intervals(function.name, arguments);
     let signature =
         (function.resolve)(&arguments).map_err(|error| with_expression(error, &text()))?;
+    let units = call_units(function.name, &arguments, &signature.returns);
     let arguments = coerced(arguments, &signature, function.name)?;
     Ok(Expr {
         data_type: signature.returns,
+        units,
         is_nullable: signature.is_nullable,
         span: crate::error::Span::NOWHERE,
         kind: ExprKind::Call(Arc::clone(function), arguments),
     })
+}
+
+/// The arguments of functions that write values as text by themselves, with the intervals in them as text: only here are their units known.
+fn with_texts_of_intervals(name: &str, arguments: Vec<Expr>) -> Vec<Expr> {
+    if !["to_json", "to_csv", "concat_ws"].contains(&name) {
+        return arguments;
+    }
+    arguments
+        .into_iter()
+        .map(
+            |argument| match types::with_text_intervals(&argument.data_type) {
+                Some(data_type) => cast_to(argument, &data_type),
+                None => argument,
+            },
+        )
+        .collect()
 }
 
 /// A call of the registered function `name` that nobody wrote.
@@ -428,14 +457,14 @@ pub(super) fn unexpected_input(
     text: &str,
     position: &str,
     wanted: &str,
-    (input, found): (&str, &DataType),
+    (input, found): (&str, &Expr),
 ) -> Error {
     mismatch(
         "UNEXPECTED_INPUT_TYPE",
         text,
         &format!(
             "the {position} parameter requires the \"{wanted}\" type, however \"{input}\" has the type \"{}\"",
-            sql_name(found)
+            found.sql_type()
         ),
     )
 }

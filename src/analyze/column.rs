@@ -276,7 +276,8 @@ impl Analyzer<'_> {
             .rev()
             .find(|(_, parameter)| same_name(&parameter.name, name))?;
         let column = self.schema.columns.len() + index;
-        let expr = Expr::column(column, parameter.data_type.clone(), parameter.is_nullable);
+        let expr = Expr::column(column, parameter.data_type.clone(), parameter.is_nullable)
+            .with_units(parameter.units.clone());
         Some((expr, 1))
     }
 
@@ -390,6 +391,7 @@ fn field_at(input: Expr, fields: &Fields, index: usize) -> Option<Expr> {
     let field = fields.get(index)?;
     Some(Expr {
         data_type: field.data_type().clone(),
+        units: input.units.field(&input.data_type, index),
         is_nullable: input.is_nullable || field.is_nullable(),
         span: input.span,
         kind: ExprKind::Field(Box::new(input), index),
@@ -398,7 +400,7 @@ fn field_at(input: Expr, fields: &Fields, index: usize) -> Option<Expr> {
 
 /// A reference to a column.
 fn column_expr(index: usize, column: &Column) -> Expr {
-    Expr::column(index, column.data_type.clone(), column.is_nullable)
+    column.expr(index)
 }
 
 fn full_name(column: &Column) -> Vec<String> {

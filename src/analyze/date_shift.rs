@@ -1,84 +1,78 @@
-//! Dates and moments moved by an interval literal.
+//! Dates and texts moved by a day-time interval.
 //!
-//! Whether `date + interval` is a date or a moment is decided in Spark by the units of the interval's type: days alone keep the date. Our type
-//! of intervals has no units, but a literal says which were written.
+//! Whether `date + interval` is a date or a moment is decided by the units of the interval's type: days alone keep the date. A text is read as a
+//! moment, and what comes out is text again.
 
-use crate::analyze::Analyzer;
-use crate::analyze::call::apply_named;
+use crate::analyze::call::{apply, apply_named};
 use crate::analyze::cast_to;
-use crate::cast::zone::MICROS_PER_DAY;
 use crate::error::Result;
-use crate::expr::{Ast, AstCall, AstKind, Expr, INTERVAL_LITERAL};
-use crate::types::{day_time_interval, timestamp};
-use arrow::array::{ArrayRef, AsArray, Int32Array};
-use arrow::datatypes::{DataType, DurationMicrosecondType};
+use crate::expr::Expr;
+use crate::function::ScalarFunction;
+use crate::types::{IntervalField, day_time_interval, timestamp};
+use arrow::datatypes::DataType;
 use std::sync::Arc;
 
-/// The value of an interval literal, and whether it was written in days and weeks alone.
-pub(crate) fn interval_literal(ast: &Ast) -> Option<(&ArrayRef, bool)> {
-    let AstKind::Call(call) = &ast.kind else {
-        return None;
-    };
-    let [value, from, to] = &call.arguments[..] else {
-        return None;
-    };
-    let AstKind::Literal(value) = &value.kind else {
-        return None;
-    };
-    let is_day = |unit: &Ast| matches!(&unit.kind, AstKind::Literal(unit) if unit.as_string_opt::<i32>().is_some_and(|unit| unit.value(0) == "DAY"));
-    (call.name == INTERVAL_LITERAL).then_some((value, is_day(from) && is_day(to)))
+/// Whether it is an interval of days alone.
+pub(crate) fn is_days(expr: &Expr) -> bool {
+    let units = expr.units.of_interval(&expr.data_type);
+    units.and_then(|units| units.single()) == Some(IntervalField::Day)
 }
 
-impl Analyzer<'_> {
-    /// `x + INTERVAL …`, `INTERVAL … + x` and `x - INTERVAL …`; `None` for any other call.
-    pub(super) fn resolve_shifted(&mut self, ast: &Ast, call: &AstCall) -> Option<Result<Expr>> {
-        let [left, right] = &call.arguments[..] else {
-            return None;
-        };
-        let (moved, written, is_swapped) = match (interval_literal(left), interval_literal(right)) {
-            (None, Some(_)) => (left, right, false),
-            (Some(_), None) if call.name == "+" => (right, left, true),
-            _ => return None,
-        };
-        let (value, is_days) = interval_literal(written)?;
-        let interval = Expr::literal(Arc::clone(value)).at(written.span);
-        let is_day_time = *value.data_type() == day_time_interval();
-        Some(self.resolve(moved).and_then(|moved| {
-            let is_date = moved.data_type == DataType::Date32 && is_day_time;
-            let name = call.name.as_str();
-            match (is_date, is_days) {
-                (true, true) => {
-                    let days = days_of(value, name == "-");
-                    apply_named("date_add", vec![moved, days], || self.text(ast))
-                }
-                (true, false) => {
-                    let moment = cast_to(moved, &timestamp());
-                    apply_named(name, vec![moment, interval], || self.text(ast))
-                }
-                (false, _)
-                    if moved.data_type == DataType::Utf8
-                        && is_day_time
-                        && (name == "+" || !is_swapped) =>
-                {
-                    let moment = cast_to(moved, &timestamp());
-                    let shifted = apply_named(name, vec![moment, interval], || self.text(ast))?;
-                    Ok(cast_to(shifted, &DataType::Utf8))
-                }
-                (false, _) if is_swapped => {
-                    apply_named(name, vec![interval, moved], || self.text(ast))
-                }
-                (false, _) => apply_named(name, vec![moved, interval], || self.text(ast)),
-            }
-        }))
-    }
+/// A date or a text plus or minus a day-time interval; `None` for any other call.
+pub(super) fn shifted(
+    function: &Arc<ScalarFunction>,
+    arguments: &[Expr],
+    text: &dyn Fn() -> String,
+) -> Option<Result<Expr>> {
+    let is_added = match function.name {
+        "+" | "try_add" => true,
+        "-" | "try_subtract" => false,
+        _ => return None,
+    };
+    let [left, right] = arguments else {
+        return None;
+    };
+    let is_moved = |expr: &Expr| matches!(expr.data_type, DataType::Date32 | DataType::Utf8);
+    let moves = |expr: &Expr| expr.data_type == day_time_interval();
+    let (moved, interval) = if is_moved(left) && moves(right) {
+        (left, right)
+    } else if is_added && moves(left) && is_moved(right) {
+        (right, left)
+    } else {
+        return None;
+    };
+    let (moved, interval) = (moved.clone(), interval.clone());
+    Some(
+        if moved.data_type == DataType::Date32 && is_days(&interval) {
+            by_days(moved, interval, is_added, text)
+        } else {
+            by_moment(function, moved, interval, text)
+        },
+    )
 }
 
-/// The days of an interval, as a number to add.
-fn days_of(interval: &ArrayRef, is_negated: bool) -> Expr {
-    let micros = interval.as_primitive_opt::<DurationMicrosecondType>();
-    let days = micros.map_or(0, |micros| micros.value(0) / MICROS_PER_DAY);
-    let days = if is_negated { -days } else { days };
-    // Of 2^63 microseconds, days fit into 32 bits.
-    let days = i32::try_from(days).unwrap_or_default();
-    Expr::literal(Arc::new(Int32Array::from(vec![days])))
+fn by_days(date: Expr, days: Expr, is_added: bool, text: &dyn Fn() -> String) -> Result<Expr> {
+    let days = cast_to(days, &DataType::Int32);
+    let days = if is_added {
+        days
+    } else {
+        apply_named("negative", vec![days], text)?
+    };
+    apply_named("date_add", vec![date, days], text)
+}
+
+fn by_moment(
+    function: &Arc<ScalarFunction>,
+    moved: Expr,
+    interval: Expr,
+    text: &dyn Fn() -> String,
+) -> Result<Expr> {
+    let is_text = moved.data_type == DataType::Utf8;
+    let moment = cast_to(moved, &timestamp());
+    let shifted = apply(function, vec![moment, interval], text)?;
+    Ok(if is_text {
+        cast_to(shifted, &DataType::Utf8)
+    } else {
+        shifted
+    })
 }

@@ -6,10 +6,15 @@
 use crate::analyze::call::{apply_named, in_order, unexpected_input};
 use crate::analyze::{Analyzer, cast_to, mismatch, null_of};
 use crate::error::{Error, Result, Span};
-use crate::expr::{Ast, AstCall, AstKind, Expr, ExprKind, INTERVAL_LITERAL, TIMESTAMP_LITERAL};
+use crate::expr::{
+    Ast, AstCall, AstKind, Expr, ExprKind, INTERVAL_LITERAL, TIMESTAMP_LITERAL, common_units,
+};
 use crate::function::{arguments_before_seed, unseeded};
-use crate::types::{self, can_implicitly_cast, common_type_of, sql_name};
-use arrow::array::{Int32Array, StringArray};
+use crate::types::{
+    self, IntervalField, IntervalUnits, TypeUnits, can_implicitly_cast, common_type_of,
+    has_interval, simple_string_of,
+};
+use arrow::array::{AsArray, Int32Array, StringArray};
 use arrow::datatypes::DataType;
 use std::sync::Arc;
 
@@ -56,14 +61,14 @@ impl Analyzer<'_> {
             "decode" => self.resolve_decode(ast, call),
             "struct" => self.resolve_struct(ast, call),
             TIMESTAMP_LITERAL => match &call.arguments[..] {
-                [text] => self.resolve_cast(text, &types::timestamp(), false),
+                [text] => self.resolve_timestamp(text),
                 _ => return None,
             },
             "__likeall" | "__likeany" | "__notlikeall" | "__notlikeany" => {
                 self.resolve_like_many(call)
             }
-            INTERVAL_LITERAL => self.resolve(call.arguments.first()?),
-            "+" | "-" => return self.resolve_shifted(ast, call),
+            INTERVAL_LITERAL => self.resolve_interval(call),
+            "typeof" => self.resolve_typeof(ast, call),
             "to_char" | "to_varchar" => return self.resolve_to_char(ast, call),
             name if arguments_before_seed(name) == Some(call.arguments.len()) => {
                 self.resolve_unseeded(ast, call)
@@ -72,6 +77,43 @@ impl Analyzer<'_> {
             "grouping_id" => self.resolve_grouping_id(ast, call),
             _ => return None,
         })
+    }
+
+    /// A timestamp literal: a text that is cast.
+    fn resolve_timestamp(&mut self, text: &Ast) -> Result<Expr> {
+        let to = (&types::timestamp(), &TypeUnits::default());
+        self.resolve_cast(text, to, false)
+    }
+
+    /// An interval literal: a constant with the units that were written.
+    fn resolve_interval(&mut self, call: &AstCall) -> Result<Expr> {
+        let unit = |ast: &Ast| match &ast.kind {
+            AstKind::Literal(name) => name
+                .as_string_opt::<i32>()
+                .and_then(|name| IntervalField::parse(name.value(0))),
+            _ => None,
+        };
+        let malformed = || Error::internal("an interval literal without its units");
+        let [value, from, to] = &call.arguments[..] else {
+            return Err(malformed());
+        };
+        let units = unit(from).zip(unit(to));
+        let units = units
+            .and_then(|(from, to)| IntervalUnits::new(from, to))
+            .ok_or_else(malformed)?;
+        Ok(self.resolve(value)?.with_units(TypeUnits::only(units)))
+    }
+
+    /// `typeof(x)`: what the function cannot see, the units of intervals, is put in its place.
+    fn resolve_typeof(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
+        let mut arguments = self.resolve_all(&call.arguments)?;
+        if let [argument] = &mut arguments[..]
+            && has_interval(&argument.data_type)
+        {
+            let name = simple_string_of(&argument.data_type, &argument.units);
+            return Ok(Expr::literal(Arc::new(StringArray::from(vec![name]))));
+        }
+        apply_named("typeof", arguments, || self.text(ast))
     }
 
     /// A function of chance without its seed: it gets one that no other call of the query has.
@@ -123,6 +165,7 @@ impl Analyzer<'_> {
         let left = self.logical_side(ast, left, &right_type)?;
         Ok(Expr {
             data_type: DataType::Boolean,
+            units: TypeUnits::default(),
             is_nullable: left.is_nullable || right.is_nullable,
             span: Span::NOWHERE,
             kind: kind(Box::new(left), Box::new(right)),
@@ -143,7 +186,7 @@ impl Analyzer<'_> {
             &self.text(ast),
             &format!(
                 "the binary operator requires the input type \"BOOLEAN\", not \"{}\"",
-                sql_name(&side.data_type)
+                side.sql_type()
             ),
         ))
     }
@@ -153,7 +196,7 @@ impl Analyzer<'_> {
         let resolved = self.resolve(condition)?;
         if !can_implicitly_cast(&resolved.data_type, &DataType::Boolean) {
             let (text, input) = (self.text(whole), self.text(condition));
-            let found = (input.as_str(), &resolved.data_type);
+            let found = (input.as_str(), &resolved);
             return Err(unexpected_input(&text, "first", "BOOLEAN", found));
         }
         Ok(cast_to(resolved, &DataType::Boolean))
@@ -186,7 +229,9 @@ impl Analyzer<'_> {
             .chain(otherwise.as_ref());
         let data_type = self.common(ast, values.clone())?;
         let is_nullable = otherwise.is_none() || values.clone().any(|value| value.is_nullable);
+        let units = common_units(&data_type, values);
         Ok(Expr {
+            units,
             is_nullable,
             span: Span::NOWHERE,
             kind: ExprKind::Case {
@@ -208,7 +253,7 @@ impl Analyzer<'_> {
     ) -> Result<DataType> {
         common_type_of(values.clone().map(|value| &value.data_type)).ok_or_else(|| {
             let found: Vec<String> = values
-                .map(|value| format!("\"{}\"", sql_name(&value.data_type)))
+                .map(|value| format!("\"{}\"", value.sql_type()))
                 .collect();
             let function = ast.as_call().map_or("case", |call| call.name.as_str());
             mismatch(
@@ -288,7 +333,7 @@ impl Analyzer<'_> {
 
     fn null_if_equal(&self, ast: &Ast, left: Expr, right: Expr) -> Result<Expr> {
         let condition = apply_named("=", vec![left.clone(), right], || self.text(ast))?;
-        let null = null_of(&left.data_type);
+        let null = null_of(&left.data_type).with_units(left.units.clone());
         self.case(ast, vec![(condition, null)], Some(left))
     }
 
@@ -324,7 +369,7 @@ impl Analyzer<'_> {
         let Some(data_type) = common else {
             let types: Vec<String> = resolved
                 .iter()
-                .map(|value| format!("\"{}\"", sql_name(&value.data_type)))
+                .map(|value| format!("\"{}\"", value.sql_type()))
                 .collect();
             return Err(mismatch(
                 "DATA_DIFF_TYPES",
@@ -455,7 +500,7 @@ pub(super) fn element(input: Expr, index: Expr, text: &str) -> Result<Expr> {
         }
         _ => Err(Error::invalid(format!(
             "can't extract a value from \"{text}\". Need a complex type [STRUCT, ARRAY, MAP] but got \"{}\"",
-            sql_name(&input.data_type)
+            input.sql_type()
         ))
         .with_condition("INVALID_EXTRACT_BASE_FIELD_TYPE")),
     }
@@ -472,6 +517,7 @@ pub(super) fn string_of(expr: &Expr) -> Option<String> {
 /// `COALESCE` of values that have a common type.
 fn coalesce(values: Vec<Expr>, data_type: &DataType) -> Expr {
     Expr {
+        units: common_units(data_type, &values),
         is_nullable: values.iter().all(|value| value.is_nullable),
         span: Span::NOWHERE,
         kind: ExprKind::Coalesce(
@@ -488,6 +534,7 @@ fn coalesce(values: Vec<Expr>, data_type: &DataType) -> Expr {
 fn either(left: Expr, right: Expr) -> Expr {
     Expr {
         data_type: DataType::Boolean,
+        units: TypeUnits::default(),
         is_nullable: left.is_nullable || right.is_nullable,
         span: left.span.union(right.span),
         kind: ExprKind::Or(Box::new(left), Box::new(right)),

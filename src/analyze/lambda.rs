@@ -7,11 +7,11 @@ use crate::analyze::column::same_name;
 use crate::analyze::{Analyzer, Parameter};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstKind, Expr, ExprKind};
-use crate::types::map_key_value;
+use crate::types::{TypeUnits, map_key_value};
 use arrow::datatypes::DataType;
 
-/// A type, and whether there may be nulls.
-type Slot = (DataType, bool);
+/// A type with the units of its intervals, and whether there may be nulls.
+type Slot = (DataType, TypeUnits, bool);
 
 impl Analyzer<'_> {
     /// The arguments of a higher-order function: first those that are no lambdas, then the lambdas over them.
@@ -30,7 +30,13 @@ impl Analyzer<'_> {
         let inputs: Vec<Slot> = resolved
             .iter()
             .flatten()
-            .map(|input| (input.data_type.clone(), input.is_nullable))
+            .map(|input| {
+                (
+                    input.data_type.clone(),
+                    input.units.clone(),
+                    input.is_nullable,
+                )
+            })
             .collect();
         let mut ordinal = 0;
         for (slot, argument) in resolved.iter_mut().zip(arguments) {
@@ -74,10 +80,11 @@ impl Analyzer<'_> {
         }
         let outer_columns = self.schema.columns.len() + self.parameters.len();
         let before = self.parameters.len();
-        for (name, (data_type, is_nullable)) in names.iter().zip(types) {
+        for (name, (data_type, units, is_nullable)) in names.iter().zip(types) {
             self.parameters.push(Parameter {
                 name: name.clone(),
                 data_type: data_type.clone(),
+                units: units.clone(),
                 is_nullable: *is_nullable,
             });
         }
@@ -86,6 +93,7 @@ impl Analyzer<'_> {
         let body = body?;
         Ok(Expr {
             data_type: body.data_type.clone(),
+            units: body.units.clone(),
             is_nullable: body.is_nullable,
             span: Span::NOWHERE,
             kind: ExprKind::Lambda {
@@ -99,7 +107,7 @@ impl Analyzer<'_> {
 
 /// What lambda `ordinal` of a function gets, given the arguments that are no lambdas.
 fn parameter_types(function: &str, inputs: &[Slot], ordinal: usize) -> Result<Vec<Slot>> {
-    let index: Slot = (DataType::Int32, false);
+    let index: Slot = (DataType::Int32, TypeUnits::default(), false);
     match (function, ordinal) {
         ("transform" | "filter", 0) => Ok(vec![element(function, inputs, 0)?, index]),
         ("exists" | "any" | "forall" | "all", 0) => Ok(vec![element(function, inputs, 0)?]),
@@ -132,32 +140,36 @@ fn parameter_types(function: &str, inputs: &[Slot], ordinal: usize) -> Result<Ve
     }
 }
 
-fn nullable((data_type, _): Slot) -> Slot {
-    (data_type, true)
+fn nullable((data_type, units, _): Slot) -> Slot {
+    (data_type, units, true)
 }
 
 /// The running value of `aggregate(array, start, …)`.
 fn accumulator(function: &str, inputs: &[Slot]) -> Result<Slot> {
     inputs
         .get(1)
-        .map(|(data_type, _)| (data_type.clone(), true))
+        .map(|(data_type, units, _)| (data_type.clone(), units.clone(), true))
         .ok_or_else(|| wrong_input(function, "a start value"))
 }
 
 fn element(function: &str, inputs: &[Slot], position: usize) -> Result<Slot> {
     match inputs.get(position) {
-        Some((DataType::List(item), _)) => Ok((item.data_type().clone(), item.is_nullable())),
-        Some((DataType::Null, _)) => Ok((DataType::Null, true)),
+        Some((DataType::List(item), units, _)) => {
+            Ok((item.data_type().clone(), units.clone(), item.is_nullable()))
+        }
+        Some((DataType::Null, ..)) => Ok((DataType::Null, TypeUnits::default(), true)),
         _ => Err(wrong_input(function, "an array")),
     }
 }
 
 fn entry(function: &str, inputs: &[Slot], position: usize) -> Result<(Slot, Slot)> {
-    inputs
-        .get(position)
-        .and_then(|(data_type, _)| map_key_value(data_type))
-        .map(|(key, value)| ((key.clone(), false), (value.clone(), true)))
-        .ok_or_else(|| wrong_input(function, "a map"))
+    let missing = || wrong_input(function, "a map");
+    let (map, units, _) = inputs.get(position).ok_or_else(missing)?;
+    let (key, value) = map_key_value(map).ok_or_else(missing)?;
+    Ok((
+        (key.clone(), units.part(map, [], key), false),
+        (value.clone(), units.part(map, [key], value), true),
+    ))
 }
 
 fn wrong_input(function: &str, wanted: &str) -> Error {

@@ -95,7 +95,8 @@ impl Analyzer<'_> {
         let standing = resolved.map(|call| {
             let index = WINDOWS + list.calls.len();
             let signature = &call.signature;
-            let column = Expr::column(index, signature.returns.clone(), signature.is_nullable);
+            let column = Expr::column(index, signature.returns.clone(), signature.is_nullable)
+                .with_units(call.units());
             list.calls.push(call);
             column
         });

@@ -13,6 +13,7 @@ fn schema(ddl: &str) -> PlanSchema {
             name: field.name().clone(),
             data_type: field.data_type().clone(),
             is_nullable: field.is_nullable(),
+            units: crate::types::TypeUnits::default(),
             event_time: None,
         })
         .collect();
@@ -122,6 +123,7 @@ fn a_cast_must_exist() {
         Ast::new(AstKind::Cast {
             input: Box::new(input),
             data_type,
+            units: crate::types::TypeUnits::default(),
             is_try: false,
         })
     };

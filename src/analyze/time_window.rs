@@ -4,11 +4,11 @@
 //! the analyzer which column the calls stand for. At one level there may be one window only.
 
 use crate::analyze::call::apply_named;
-use crate::analyze::{Analyzer, cast_to, form, mismatch, parse_interval};
+use crate::analyze::{Analyzer, cast_to, form, mismatch};
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstCall, AstKind, Expr};
 use crate::function::window::is_window_type;
-use crate::types::{self, can_implicitly_cast, sql_name};
+use crate::types::{self, can_implicitly_cast, parse_interval, sql_name};
 use arrow::array::{Array, AsArray, Int64Array};
 use arrow::datatypes::{DataType, Int8Type, Int16Type, Int32Type, Int64Type};
 use std::sync::Arc;

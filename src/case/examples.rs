@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::incremental::{IncrementalPlan, IncrementalSettings};
 use crate::plan::LogicalPlan;
 use crate::sql::{Relations, lower_query, parse_query};
-use crate::types::simple_string;
+use crate::types::schema_string;
 use arrow::datatypes::DataType;
 use serde::Deserialize;
 use serde_json::Value;
@@ -99,8 +99,7 @@ impl Example {
                 .zip(types.clone())
                 .for_each(|(value, data_type)| widen(value, data_type));
         }
-        let schema = DataType::Struct(plan.schema.to_arrow().fields().clone());
-        Ok((simple_string(&schema), rows))
+        Ok((schema_string(&plan.schema.to_arrow()), rows))
     }
 
     fn compare(&self, schema: &str, mut rows: Vec<Vec<Value>>) -> ExampleOutcome {
@@ -200,7 +199,14 @@ fn same_as_recorded(left: &Value, right: &Value) -> bool {
             };
             match (text(left), text(right)) {
                 (Some(a), Some(b)) => elapsed(left) == Some(b) || elapsed(right) == Some(a),
-                _ => false,
+                _ => {
+                    left.len() == right.len()
+                        && left.iter().all(|(key, left)| {
+                            right
+                                .get(key)
+                                .is_some_and(|right| same_as_recorded(left, right))
+                        })
+                }
             }
         }
         _ => false,

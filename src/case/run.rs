@@ -14,9 +14,9 @@ use crate::sink::memory::MemorySink;
 use crate::source::memory::MemoryStream;
 use crate::sql::{self, Relations};
 use crate::trigger::Trigger;
-use crate::types::{parse_ddl_schema, simple_string};
+use crate::types::{parse_ddl_schema, schema_string};
 use crate::watermark::WatermarkPolicy;
-use arrow::datatypes::{DataType, Fields, SchemaRef};
+use arrow::datatypes::{Fields, SchemaRef};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroU64;
@@ -366,7 +366,7 @@ fn actual(
         });
     }
     Ok(Actual {
-        schema: Some(simple_string(&DataType::Struct(schema.fields().clone()))),
+        schema: Some(schema_string(&schema)),
         columns: schema
             .fields()
             .iter()

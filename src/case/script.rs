@@ -6,8 +6,8 @@ use crate::catalog::TableDefinition;
 use crate::error::{Error, Result};
 use crate::plan::{LogicalPlan, builder};
 use crate::sql::{self, Query, StatementKind, ViewDefinition};
-use crate::types::simple_string;
-use arrow::datatypes::{DataType, Field};
+use crate::types::{TypeUnits, schema_string};
+use arrow::datatypes::{Field, Schema};
 use std::sync::Arc;
 
 /// The plan of the query that the case names.
@@ -84,7 +84,9 @@ fn declared(case: &Case, definition: &TableDefinition, views: &Views) -> Result<
     };
     let given = views.get(name)?.schema.to_arrow();
     let is_same = |(a, b): (&Arc<Field>, &Arc<Field>)| {
-        a.name().eq_ignore_ascii_case(b.name()) && a.data_type() == b.data_type()
+        a.name().eq_ignore_ascii_case(b.name())
+            && a.data_type() == b.data_type()
+            && TypeUnits::from_field(a) == TypeUnits::from_field(b)
     };
     let (declared, given) = (columns.fields(), given.fields());
     if declared.len() == given.len() && declared.iter().zip(given).all(is_same) {
@@ -92,8 +94,8 @@ fn declared(case: &Case, definition: &TableDefinition, views: &Views) -> Result<
     }
     Err(Error::invalid(format!(
         "the case gives a table other columns than the SQL file declares. table=`{name}`, declared=`{}`, given=`{}`",
-        simple_string(&DataType::Struct(declared.clone())),
-        simple_string(&DataType::Struct(given.clone()))
+        schema_string(&Schema::new(declared.clone())),
+        schema_string(&Schema::new(given.clone()))
     )))
 }
 

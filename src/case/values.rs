@@ -1,12 +1,13 @@
 //! Values of cases: JSON to Arrow columns by type, and Arrow columns to JSON.
 //!
 //! Timestamps are UTC in ISO 8601 with their microseconds kept, dates ISO, decimals `{"decimal": "1.20"}` (plain strings are taken
-//! too), binary `{"hex": "…"}`, maps `{"map": [[key, value], …]}`, structs objects, NaN and the infinities strings.
+//! too), binary `{"hex": "…"}`, maps `{"map": [[key, value], …]}`, intervals `{"text": "INTERVAL '1' DAY"}`, structs objects, NaN and the infinities strings.
 
+use crate::cast::interval::{parse, write_calendar, write_day_time, write_year_month};
 use crate::cast::text::write_time;
 use crate::cast::zone::Zone;
 use crate::error::{Error, Result};
-use crate::types::{self, simple_string};
+use crate::types::{self, IntervalUnits, simple_string};
 use crate::variant::{VariantColumn, write_json};
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Decimal128Array, ListArray, MapArray,
@@ -15,8 +16,9 @@ use arrow::array::{
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, DurationMicrosecondType, FieldRef,
-    Fields, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalUnit,
-    IntervalYearMonthType, SchemaRef, Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
+    Fields, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType, SchemaRef,
+    Time64MicrosecondType, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use serde_json::{Map, Value, json};
@@ -100,7 +102,13 @@ fn to_array(data_type: &DataType, values: &[&Value]) -> Result<ArrayRef> {
             Arc::new(times.with_timezone_opt(zone.clone()))
         }
         DataType::Duration(TimeUnit::Microsecond) => {
-            primitive::<DurationMicrosecondType>(values, |value| fits(value.as_i64(), value))?
+            primitive::<DurationMicrosecondType>(values, |value| fits(length(value, false), value))?
+        }
+        DataType::Interval(IntervalUnit::YearMonth) => {
+            primitive::<IntervalYearMonthType>(values, |value| {
+                let months = fits(length(value, true), value)?;
+                i32::try_from(months).map_err(|_| unfit(data_type, value))
+            })?
         }
         DataType::Decimal128(precision, scale) => {
             decimals(data_type, (*precision, *scale), values)?
@@ -401,12 +409,17 @@ fn from_array(array: &ArrayRef, row: usize) -> Result<Value> {
         }
         DataType::Interval(IntervalUnit::YearMonth) => {
             let months = array.as_primitive::<IntervalYearMonthType>().value(row);
-            let (sign, months) = if months < 0 {
-                ("-", -months)
-            } else {
-                ("", months)
-            };
-            json!({"text": format!("INTERVAL '{sign}{}-{}' YEAR TO MONTH", months / 12, months % 12)})
+            let mut text = String::new();
+            write_year_month(months, IntervalUnits::YEAR_MONTH, &mut text);
+            json!({"text": text})
+        }
+        DataType::Interval(IntervalUnit::MonthDayNano) => {
+            let mut text = String::new();
+            write_calendar(
+                array.as_primitive::<IntervalMonthDayNanoType>().value(row),
+                &mut text,
+            );
+            json!({"text": text})
         }
         DataType::List(_) | DataType::Map(_, _) | DataType::Struct(_) => from_nested(array, row)?,
         other => {
@@ -471,22 +484,34 @@ fn from_timestamp(micros: i64, has_zone: bool) -> String {
         .to_string()
 }
 
-/// A day-time interval as Spark shows one with all its fields.
+/// A day-time interval as Spark shows one with all its units.
 pub(super) fn interval_text(micros: i64) -> String {
-    let sign = if micros < 0 { "-" } else { "" };
-    let micros = micros.unsigned_abs();
-    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
-    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
-    let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
-    let fraction = if fraction == 0 {
-        String::new()
-    } else {
-        format!(".{fraction:06}").trim_end_matches('0').to_owned()
-    };
-    format!("INTERVAL '{sign}{days} {hours:02}:{minutes:02}:{seconds:02}{fraction}' DAY TO SECOND")
+    let mut text = String::new();
+    write_day_time(micros, IntervalUnits::DAY_TIME, &mut text);
+    text
 }
 
-/// Whether two values are the same: doubles to 1e-9 relative, everything else exactly. Timestamps compare as moments.
+/// What an interval that is written as a literal measures, whichever units it is written in: whether in months, and how many months or
+/// microseconds.
+fn interval_of(text: &str) -> Option<(bool, i64)> {
+    let (_, units) = text.rsplit_once('\'')?;
+    let units = IntervalUnits::parse(units)?;
+    Some((units.is_year_month(), parse(text, units).ok()?))
+}
+
+/// The length of an interval, given as a number or as a literal.
+fn length(value: &Value, is_year_month: bool) -> Option<i64> {
+    let text = match value {
+        Value::Number(number) => return number.as_i64(),
+        Value::String(text) => text,
+        other => other.get("text")?.as_str()?,
+    };
+    let (is_of_months, length) = interval_of(text)?;
+    (is_of_months == is_year_month).then_some(length)
+}
+
+/// Whether two values are the same: doubles to 1e-9 relative, everything else exactly. Timestamps compare as moments,
+/// intervals by their length: which units they are written in is told by the schema.
 pub(super) fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(a), Value::Number(b)) => {
@@ -502,6 +527,12 @@ pub(super) fn same(left: &Value, right: &Value) -> bool {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
         }
         (Value::Object(a), Value::Object(b)) => {
+            let text = |value: &Map<String, Value>| value.get("text")?.as_str().map(str::to_owned);
+            if let (Some(a), Some(b)) = (text(a), text(b))
+                && let (Some(a), Some(b)) = (interval_of(&a), interval_of(&b))
+            {
+                return a == b;
+            }
             a.len() == b.len()
                 && a.iter()
                     .all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))

@@ -1,13 +1,14 @@
 //! Values as text, as Spark's `CAST(… AS STRING)` writes them.
 //!
-//! Floats as Java prints them (`1.0E10`), decimals plainly, timestamps in the session's time zone without trailing zeros of
+//! Floats as Java prints them (`1.0E10`), decimals plainly, intervals as literals with the units of their type, timestamps in the session's time zone without trailing zeros of
 //! the fraction, arrays as `[a, b]`, maps as `{k -> v}`, structs as `{a, b}`, nulls inside of these as `null`.
 
 use super::calendar::civil_from_days;
 use super::impossible;
+use super::interval::IntervalColumn;
 use super::zone::{MICROS_PER_DAY, MICROS_PER_SECOND, Zone};
 use crate::error::Result;
-use crate::types::variant;
+use crate::types::{IntervalUnits, variant};
 use crate::variant::{VariantColumn, write_json};
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, StringArray, StringBuilder, StructArray,
@@ -19,9 +20,9 @@ use arrow::datatypes::{
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// Every value of a column as text.
-pub(super) fn to_text(array: &ArrayRef, zone: Zone) -> Result<ArrayRef> {
-    let writer = Writer::new(array, zone)?;
+/// Every value of a column as text. `units` are those of the intervals in its type.
+pub(super) fn to_text(array: &ArrayRef, zone: Zone, units: &[IntervalUnits]) -> Result<ArrayRef> {
+    let writer = Writer::new(array, zone, &mut units.iter().copied())?;
     let mut builder = StringBuilder::with_capacity(array.len(), array.len() * 8);
     let mut text = String::new();
     for row in 0..array.len() {
@@ -60,6 +61,7 @@ enum Writer<'a> {
     Timestamp(&'a arrow::array::TimestampMicrosecondArray, Zone),
     Variant(VariantColumn<'a>, Zone),
     Time(&'a arrow::array::Time64MicrosecondArray),
+    Interval(IntervalColumn<'a>),
     List(&'a arrow::array::ListArray, Box<Writer<'a>>),
     Map(&'a arrow::array::MapArray, Box<(Writer<'a>, Writer<'a>)>),
     Struct(&'a StructArray, Vec<Writer<'a>>),
@@ -84,7 +86,15 @@ impl IntegerColumn<'_> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(array: &'a ArrayRef, zone: Zone) -> Result<Writer<'a>> {
+    /// `units` gives those of the next interval in the type.
+    fn new(
+        array: &'a ArrayRef,
+        zone: Zone,
+        units: &mut dyn Iterator<Item = IntervalUnits>,
+    ) -> Result<Writer<'a>> {
+        if let Some(intervals) = IntervalColumn::of(array, units) {
+            return Ok(Writer::Interval(intervals));
+        }
         Ok(match array.data_type() {
             DataType::Null => Writer::Null,
             DataType::Boolean => Writer::Boolean(array.as_boolean()),
@@ -118,17 +128,18 @@ impl<'a> Writer<'a> {
             }
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
-                Writer::List(list, Box::new(Writer::new(list.values(), zone)?))
+                Writer::List(list, Box::new(Writer::new(list.values(), zone, units)?))
             }
             DataType::Map(_, _) => {
                 let map = array.as_map();
-                let key = Writer::new(map.keys(), zone)?;
-                Writer::Map(map, Box::new((key, Writer::new(map.values(), zone)?)))
+                let key = Writer::new(map.keys(), zone, units)?;
+                let value = Writer::new(map.values(), zone, units)?;
+                Writer::Map(map, Box::new((key, value)))
             }
             DataType::Struct(_) => {
                 let structs = array.as_struct();
                 let fields = structs.columns().iter();
-                let fields = fields.map(|field| Writer::new(field, zone));
+                let fields = fields.map(|field| Writer::new(field, zone, units));
                 Writer::Struct(structs, fields.collect::<Result<_>>()?)
             }
             other => return Err(impossible(other, &DataType::Utf8)),
@@ -157,6 +168,7 @@ impl<'a> Writer<'a> {
                 }
             }
             Writer::Time(array) => write_time(array.value(row), out),
+            Writer::Interval(array) => array.write(row, out),
             Writer::List(array, element) => {
                 out.push('[');
                 for (index, item) in span(array.value_offsets(), row).enumerate() {

@@ -174,10 +174,12 @@ impl Ast {
             AstKind::Cast {
                 input,
                 data_type,
+                units,
                 is_try,
             } => AstKind::Cast {
                 input: boxed(input),
                 data_type: data_type.clone(),
+                units: units.clone(),
                 is_try: *is_try,
             },
             AstKind::Case {

@@ -18,6 +18,7 @@ pub use lambda::BoundLambda;
 pub use value::Value;
 
 use crate::batch::BatchContext;
+use crate::cast::cast_with_units;
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::function::{Call, ScalarFunction};
@@ -101,7 +102,12 @@ impl Expr {
                 is_try,
             } => {
                 let value = inner.evaluate(batch, context)?;
-                let cast = crate::cast::cast(value.array(), &self.data_type, *is_try, context)?;
+                let cast = cast_with_units(
+                    (value.array(), &inner.units),
+                    (&self.data_type, &self.units),
+                    *is_try,
+                    context,
+                )?;
                 Ok(value.with_array(cast))
             }
             ExprKind::And(left, right) => lazy::connective(left, right, false, input),

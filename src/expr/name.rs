@@ -13,7 +13,7 @@ mod window;
 use crate::analyze::find_column;
 use crate::expr::{Ast, AstCall, AstKind, SortItem};
 use crate::plan::PlanSchema;
-use crate::types::sql_name;
+use crate::types::sql_name_of;
 use arrow::datatypes::DataType;
 
 /// A call in Spark's spelling, given its arguments' text.
@@ -52,13 +52,14 @@ impl Ast {
             AstKind::Cast {
                 input,
                 data_type,
+                units,
                 is_try,
             } => {
                 let function = if *is_try { "TRY_CAST" } else { "CAST" };
                 format!(
                     "{function}({} AS {})",
                     input.sql(schema),
-                    sql_name(data_type)
+                    sql_name_of(data_type, units)
                 )
             }
             AstKind::Case {

@@ -180,9 +180,14 @@ impl Expr {
             (ExprKind::UserCall(own, _), ExprKind::UserCall(other, _)) => {
                 Arc::ptr_eq(own, other) && own.is_deterministic()
             }
-            (ExprKind::Cast { is_try: own, .. }, ExprKind::Cast { is_try: other, .. }) => {
-                own == other
-            }
+            (
+                ExprKind::Cast {
+                    is_try: own_try, ..
+                },
+                ExprKind::Cast {
+                    is_try: other_try, ..
+                },
+            ) => own_try == other_try && self.units == other.units,
             (
                 ExprKind::Case {
                     branches: own,
@@ -306,6 +311,7 @@ impl Expr {
     pub fn and(self, right: Expr) -> Expr {
         Expr {
             data_type: arrow::datatypes::DataType::Boolean,
+            units: crate::types::TypeUnits::default(),
             is_nullable: self.is_nullable || right.is_nullable,
             span: self.span.union(right.span),
             kind: ExprKind::And(Box::new(self), Box::new(right)),
@@ -334,6 +340,7 @@ mod tests {
                     qualifier: None,
                     name: format!("c{index}"),
                     data_type: DataType::Int64,
+                    units: crate::types::TypeUnits::default(),
                     is_nullable: true,
                     event_time: None,
                 })

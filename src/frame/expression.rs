@@ -26,6 +26,7 @@ use crate::expr::{Ast, AstCall, AstKind};
 use crate::functions::{CAST, Carried, LAMBDA, SQL, TRY_CAST, carried};
 use crate::plan::PlanSchema;
 use crate::types;
+use crate::types::TypeUnits;
 use arrow::datatypes::DataType;
 use polars::chunked_array::cast::CastOptions;
 use polars::prelude::{DataTypeExpr, Expr, Operator, Selector};
@@ -122,11 +123,15 @@ fn carried_call(carried: Carried<'_>) -> Result<Ast> {
     let arguments = carried.arguments;
     match (carried.name, arguments) {
         (SQL, [text]) => crate::sql::parse_expression(&literal::text(text)?),
-        (CAST | TRY_CAST, [input, data_type]) => Ok(Ast::new(AstKind::Cast {
-            input: Box::new(to_ast(input)?),
-            data_type: types::parse_data_type(&literal::text(data_type)?)?,
-            is_try: carried.name == TRY_CAST,
-        })),
+        (CAST | TRY_CAST, [input, data_type]) => {
+            let (data_type, units) = types::parse_type_with_units(&literal::text(data_type)?)?;
+            Ok(Ast::new(AstKind::Cast {
+                input: Box::new(to_ast(input)?),
+                data_type,
+                units,
+                is_try: carried.name == TRY_CAST,
+            }))
+        }
         (LAMBDA, [parameters @ .., body]) => {
             let parameters = parameters
                 .iter()
@@ -192,6 +197,7 @@ fn cast(input: &Expr, data_type: &DataTypeExpr, options: CastOptions, whole: &Ex
     Ok(Ast::new(AstKind::Cast {
         input: Box::new(to_ast(input)?),
         data_type,
+        units: TypeUnits::default(),
         is_try,
     }))
 }
@@ -280,6 +286,7 @@ fn cast_to(input: Ast, data_type: DataType) -> Ast {
     Ast::new(AstKind::Cast {
         input: Box::new(input),
         data_type,
+        units: TypeUnits::default(),
         is_try: false,
     })
 }

@@ -36,6 +36,7 @@ fn evaluate(sql: &str, values: &[&str], zone: &str) -> Result<Vec<String>> {
         qualifier: None,
         data_type,
         is_nullable: true,
+        units: crate::types::TypeUnits::default(),
         event_time: None,
     };
     let schema = PlanSchema {

@@ -44,13 +44,7 @@ pub fn scan(relation: Relation, schema: &Schema) -> Arc<LogicalPlan> {
     let columns = schema
         .fields()
         .iter()
-        .map(|field| Column {
-            qualifier: None,
-            name: field.name().clone(),
-            data_type: field.data_type().clone(),
-            is_nullable: field.is_nullable(),
-            event_time: None,
-        })
+        .map(|field| Column::of_field(field))
         .collect();
     node(PlanNode::Scan(relation), columns)
 }
@@ -123,7 +117,7 @@ pub fn with_columns(
 ) -> Result<Arc<LogicalPlan>> {
     let mut items: Vec<StarOr> = vec![];
     for (index, column) in input.schema.columns.iter().enumerate() {
-        let expr = Expr::column(index, column.data_type.clone(), column.is_nullable);
+        let expr = column.expr(index);
         items.push(StarOr::Column(expr, column.name.clone()));
     }
     for (name, ast) in columns {
@@ -190,6 +184,7 @@ impl Output {
                 qualifier: None,
                 name: name.to_owned(),
                 data_type: expr.data_type.clone(),
+                units: expr.units.clone(),
                 is_nullable: expr.is_nullable,
                 event_time: column::event_time(&expr, input),
             },
@@ -200,7 +195,7 @@ impl Output {
     /// A column of the input as it is.
     fn of_column(input: &PlanSchema, index: usize) -> Option<Output> {
         let column = input.columns.get(index)?.clone();
-        let expr = Expr::column(index, column.data_type.clone(), column.is_nullable);
+        let expr = column.expr(index);
         Some(Output { expr, column })
     }
 }

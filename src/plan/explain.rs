@@ -12,7 +12,6 @@ use crate::plan::{
     AggregateExpr, Column, Generator, JoinType, LogicalPlan, NamedExpr, PlanNode, Relation,
     SessionKey, SortKey,
 };
-use crate::types::sql_name;
 use expression::text;
 
 /// The tree of a plan, one line a node, each ended by a line break.
@@ -124,7 +123,7 @@ fn line(plan: &LogicalPlan) -> String {
 fn scan(relation: &Relation, columns: &[Column]) -> String {
     let typed: Vec<String> = columns
         .iter()
-        .map(|column| format!("{} {}", column.name, sql_name(&column.data_type)))
+        .map(|column| format!("{} {}", column.name, column.sql_type()))
         .collect();
     let typed = typed.join(", ");
     match relation {
@@ -291,7 +290,7 @@ fn aggregate(parts: &Aggregation<'_>, plan: &LogicalPlan, input: &LogicalPlan) -
         .unwrap_or_default();
     let typed: Vec<String> = key_columns
         .iter()
-        .map(|column| format!("{} {}", column.name, sql_name(&column.data_type)))
+        .map(|column| format!("{} {}", column.name, column.sql_type()))
         .collect();
     let ends: Vec<String> = key_columns
         .iter()
@@ -333,7 +332,7 @@ fn deduplicate(input: &LogicalPlan, columns: &[usize], is_within_watermark: bool
     let typed: Vec<String> = columns
         .iter()
         .filter_map(|index| all.get(*index))
-        .map(|column| format!("{} {}", column.name, sql_name(&column.data_type)))
+        .map(|column| format!("{} {}", column.name, column.sql_type()))
         .collect();
     let end = if is_within_watermark {
         "until the watermark passes the first row by the delay".to_owned()
@@ -392,7 +391,7 @@ fn join(plan: &LogicalPlan) -> String {
     if left.is_streaming() && right.is_streaming() {
         let keys: Vec<String> = equalities
             .iter()
-            .map(|(own, ..)| format!("{} {}", text(own, &both), sql_name(&own.data_type)))
+            .map(|(own, ..)| format!("{} {}", text(own, &both), own.sql_type()))
             .collect();
         line += &format!(", stateful: key ({})", keys.join(", "));
     }

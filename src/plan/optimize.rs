@@ -22,6 +22,7 @@ use crate::error::Result;
 use crate::expr::{Expr, ExprKind};
 use crate::function::registry;
 use crate::plan::builder::equality;
+use crate::types::TypeUnits;
 use arrow::datatypes::DataType;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -466,6 +467,7 @@ fn is_not_null(column: Expr) -> Option<Expr> {
     Some(Expr {
         kind: ExprKind::Call(registry::scalar("isnotnull")?, vec![column]),
         data_type: DataType::Boolean,
+        units: TypeUnits::default(),
         is_nullable: false,
         span: crate::error::Span::NOWHERE,
     })

@@ -1,10 +1,11 @@
 //! Window functions, resolved: what [`PlanNode::Window`](crate::plan::PlanNode::Window) computes.
 
 use crate::error::Span;
-use crate::expr::Expr;
+use crate::expr::{Expr, call_units};
 use crate::function::over::WindowKind;
 use crate::function::{AggregateFunction, Signature};
 use crate::plan::SortKey;
+use crate::types::TypeUnits;
 use std::sync::Arc;
 
 /// A window function of a [`PlanNode::Window`](crate::plan::PlanNode::Window). Expressions are over the columns of the node's input.
@@ -28,6 +29,17 @@ pub struct WindowCall {
     pub name: String,
     /// Where it stands in the SQL text.
     pub span: Span,
+}
+
+impl WindowCall {
+    /// The units of the intervals in what it gives.
+    pub(crate) fn units(&self) -> TypeUnits {
+        let name = match &self.function {
+            WindowComputation::Aggregate(function) => function.name(),
+            WindowComputation::Window { .. } => "",
+        };
+        call_units(name, &self.arguments, &self.signature.returns)
+    }
 }
 
 /// What a window function computes.

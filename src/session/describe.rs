@@ -3,7 +3,7 @@
 use super::{ScriptOutput, Session};
 use crate::catalog::{CatalogEntry, TableDefinition};
 use crate::error::Result;
-use crate::types::simple_string;
+use crate::types::{TypeUnits, simple_string_of};
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(super) fn table(session: &Session, name: &str, is_extended: bool) -> Result<
             let comment = field.metadata().get("comment").cloned().unwrap_or_default();
             [
                 field.name().clone(),
-                simple_string(field.data_type()),
+                simple_string_of(field.data_type(), &TypeUnits::from_field(field)),
                 comment,
             ]
         })

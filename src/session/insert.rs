@@ -3,8 +3,10 @@
 
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstKind};
-use crate::plan::{LogicalPlan, builder};
-use crate::types::{can_implicitly_cast, is_atomic, is_datetime, is_numeric, sql_name};
+use crate::plan::{Column, LogicalPlan, builder};
+use crate::types::{
+    TypeUnits, can_implicitly_cast, is_atomic, is_datetime, is_numeric, sql_name_of,
+};
 use arrow::datatypes::{DataType, Field, Schema};
 use std::sync::Arc;
 
@@ -35,7 +37,7 @@ pub(super) fn fit(
             return Err(Error::internal("a column of the query is not there"));
         };
         let column = Ast::new(AstKind::Name(vec!["query".to_owned(), format!("c{index}")]));
-        let value = assign(column, &from.data_type, field, table)?;
+        let value = assign(column, from, field, table)?;
         items.push(value.alias(field.name()));
     }
     builder::select(&source, &items)
@@ -98,16 +100,17 @@ fn by_names(query: &LogicalPlan, table: &str, columns: &Schema) -> Result<Vec<us
 }
 
 /// The value, cast to the type of the table's column.
-fn assign(value: Ast, from: &DataType, field: &Field, table: &str) -> Result<Ast> {
-    let to = field.data_type();
-    if from == to {
+fn assign(value: Ast, column: &Column, field: &Field, table: &str) -> Result<Ast> {
+    let (from, to) = (&column.data_type, field.data_type());
+    let units = TypeUnits::from_field(field);
+    if from == to && column.units == units {
         return Ok(value);
     }
     if !can_assign(from, to) {
         return Err(Error::invalid(format!(
             "the query gives {} for a column of type {}; cast it if that is meant. table=`{table}`, column=`{}`",
-            sql_name(from),
-            sql_name(to),
+            column.sql_type(),
+            sql_name_of(to, &units),
             field.name()
         ))
         .with_condition("INCOMPATIBLE_DATA_FOR_TABLE.CANNOT_SAFELY_CAST"));
@@ -115,6 +118,7 @@ fn assign(value: Ast, from: &DataType, field: &Field, table: &str) -> Result<Ast
     Ok(Ast::new(AstKind::Cast {
         input: Box::new(value),
         data_type: to.clone(),
+        units,
         is_try: false,
     }))
 }

@@ -8,7 +8,7 @@ use crate::cast::zone::Zone;
 use crate::cast::{parse_date, parse_timestamp, parse_timestamp_ntz};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstKind, TIMESTAMP_LITERAL};
-use crate::types::DECIMAL_MAX_PRECISION;
+use crate::types::{DECIMAL_MAX_PRECISION, TypeUnits};
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
     Int8Array, Int16Array, Int32Array, Int64Array, NullArray, StringArray, Time64MicrosecondArray,
@@ -144,11 +144,17 @@ pub(super) fn timestamp(written: &str, span: Span) -> Result<Ast> {
 }
 
 /// A cast.
-pub(super) fn cast(input: Ast, data_type: DataType, is_try: bool, span: Span) -> Ast {
+pub(super) fn cast(
+    input: Ast,
+    (data_type, units): (DataType, TypeUnits),
+    is_try: bool,
+    span: Span,
+) -> Ast {
     Ast {
         kind: AstKind::Cast {
             input: Box::new(input),
             data_type,
+            units,
             is_try,
         },
         span,

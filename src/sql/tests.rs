@@ -7,7 +7,7 @@ mod statements;
 
 use super::*;
 use crate::expr::{AstCall, AstKind};
-use crate::types::simple_string;
+use crate::types::{simple_string, simple_string_of};
 use arrow::array::ArrayRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::path::PathBuf;
@@ -30,10 +30,15 @@ fn show(ast: &Ast) -> String {
         AstKind::Cast {
             input,
             data_type,
+            units,
             is_try,
         } => {
             let word = if *is_try { "try_cast" } else { "cast" };
-            format!("{word}({} as {})", show(input), simple_string(data_type))
+            format!(
+                "{word}({} as {})",
+                show(input),
+                simple_string_of(data_type, units)
+            )
         }
         AstKind::Case {
             branches,

@@ -1,11 +1,12 @@
 //! Reads type names and schemas in Spark's DDL: `ts TIMESTAMP, k STRING, v BIGINT NOT NULL COMMENT 'x'`, also `a: INT`.
 //!
 //! A small recursive descent over tokens: words, backquoted names, quoted comments, numbers, and the signs `< > ( ) , : .`
-//! Comments are read over; they describe a column and do not change it.
+//! Comments are read over; they describe a column and do not change it. The units of intervals are collected in the order in which the
+//! types are written, as [`TypeUnits`] has them.
 
+use super::interval::{IntervalField, IntervalUnits, TypeUnits};
 use super::{
-    DECIMAL_MAX_PRECISION, calendar_interval, day_time_interval, list_of, map_of, timestamp,
-    timestamp_ntz, variant, year_month_interval,
+    DECIMAL_MAX_PRECISION, calendar_interval, list_of, map_of, timestamp, timestamp_ntz, variant,
 };
 use crate::error::{Error, Result};
 use arrow::datatypes::{DataType, Field, Fields, Schema};
@@ -19,13 +20,23 @@ const DEPTH_MAX: usize = 100;
 ///
 /// `Invalid`: `PARSE_SYNTAX_ERROR`, `UNSUPPORTED_DATATYPE`, or `DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION`.
 pub fn parse_data_type(text: &str) -> Result<DataType> {
+    parse_type_with_units(text).map(|(data_type, _)| data_type)
+}
+
+/// As [`parse_data_type`], with the units of the intervals in the type.
+///
+/// # Errors
+///
+/// As [`parse_data_type`].
+pub fn parse_type_with_units(text: &str) -> Result<(DataType, TypeUnits)> {
     let mut parser = Parser::new(text)?;
     let data_type = parser.data_type(0)?;
     parser.end()?;
-    Ok(data_type)
+    Ok((data_type, TypeUnits::new(parser.units)))
 }
 
-/// Reads the columns of a schema: `ts TIMESTAMP, k STRING NOT NULL`. `struct<…>` around them is allowed.
+/// Reads the columns of a schema: `ts TIMESTAMP, k STRING NOT NULL`. `struct<…>` around them is allowed. The units of intervals are in the
+/// metadata of the fields.
 ///
 /// # Errors
 ///
@@ -36,15 +47,29 @@ pub fn parse_ddl_schema(text: &str) -> Result<Schema> {
     }
     let mut parser = Parser::new(text)?;
     if parser.is_struct() {
-        let DataType::Struct(fields) = parser.data_type(0)? else {
+        let data_type = parser.data_type(0)?;
+        let DataType::Struct(fields) = &data_type else {
             return Err(parser.unexpected());
         };
         parser.end()?;
-        return Ok(Schema::new(fields));
+        return Ok(Schema::new(with_units(fields, parser.units)));
     }
-    let fields = parser.fields(0)?;
+    let fields = Fields::from(parser.fields(0)?);
     parser.end()?;
-    Ok(Schema::new(fields))
+    Ok(Schema::new(with_units(&fields, parser.units)))
+}
+
+/// Each field with the units of its own intervals in its metadata.
+fn with_units(fields: &Fields, units: Vec<IntervalUnits>) -> Vec<Field> {
+    let structure = DataType::Struct(fields.clone());
+    let units = TypeUnits::new(units);
+    let own = fields.iter().enumerate();
+    own.map(|(index, field)| {
+        units
+            .field(&structure, index)
+            .on_field(field.as_ref().clone())
+    })
+    .collect()
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +97,8 @@ impl Token {
 struct Parser {
     tokens: Vec<Token>,
     at: usize,
+    /// The units of the ANSI intervals so far.
+    units: Vec<IntervalUnits>,
 }
 
 impl Parser {
@@ -79,6 +106,7 @@ impl Parser {
         Ok(Parser {
             tokens: tokens(text)?,
             at: 0,
+            units: vec![],
         })
     }
 
@@ -277,18 +305,16 @@ impl Parser {
         } else {
             start
         };
-        match (start, end) {
-            (0, 0 | 1) | (1, 1) => Ok(year_month_interval()),
-            (2..=5, 2..=5) if start <= end => Ok(day_time_interval()),
-            _ => Err(self.unexpected()),
-        }
+        let units = IntervalUnits::new(start, end).ok_or_else(|| self.unexpected())?;
+        self.units.push(units);
+        Ok(units.data_type())
     }
 
-    /// The place of the next word among the units of intervals, from the longest; takes it if it is one.
-    fn interval_unit(&mut self) -> Option<usize> {
-        ["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"]
+    /// The unit of intervals that the next word is; takes it if it is one.
+    fn interval_unit(&mut self) -> Option<IntervalField> {
+        IntervalField::ALL
             .into_iter()
-            .position(|unit| self.takes_word(unit))
+            .find(|field| self.takes_word(field.name()))
     }
 }
 

@@ -38,6 +38,7 @@ fn of(kind: ExprKind, data_type: DataType) -> Expr {
     Expr {
         kind,
         data_type,
+        units: crate::types::TypeUnits::default(),
         is_nullable: true,
         span: Span::NOWHERE,
     }

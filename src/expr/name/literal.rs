@@ -1,9 +1,11 @@
 //! Constants as Spark writes them in names: text and numbers bare, everything else with its type.
 
+use crate::cast::interval::{write_day_time, write_year_month};
 use crate::cast::parse_timestamp;
 use crate::cast::text::{decimal_text, double_text, float_text, write_time};
 use crate::cast::zone::Zone;
 use crate::expr::is_null_constant;
+use crate::types::{IntervalField, IntervalUnits};
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type,
@@ -97,37 +99,25 @@ fn timestamp(micros: i64) -> String {
     )
 }
 
-/// The units of day-time intervals, from the greatest down.
-const DAY_TIME_UNITS: [&str; 4] = ["DAY", "HOUR", "MINUTE", "SECOND"];
-
-/// An interval as it was written: from its first unit to its last.
-pub(super) fn interval_of(value: &ArrayRef, from: &str, to: &str) -> String {
+/// An interval as it was written, in these units.
+pub(super) fn interval_of(value: &ArrayRef, units: IntervalUnits) -> String {
+    let mut text = String::new();
     if let Some(micros) = value.as_primitive_opt::<DurationMicrosecondType>() {
-        let place = |unit: &str| DAY_TIME_UNITS.iter().position(|known| *known == unit);
-        if let Some((first, last)) = place(from).zip(place(to)) {
-            return day_time_from(micros.value(0), first, last);
-        }
+        write_day_time(micros.value(0), units, &mut text);
     } else if let Some(months) = value.as_primitive_opt::<IntervalYearMonthType>() {
-        let months = months.value(0);
-        return match (from, to) {
-            ("YEAR", "YEAR") => format!("INTERVAL '{}' YEAR", months / 12),
-            ("MONTH", "MONTH") => format!("INTERVAL '{months}' MONTH"),
-            _ => {
-                let sign = if months < 0 { "-" } else { "" };
-                let total = months.unsigned_abs();
-                format!(
-                    "INTERVAL '{sign}{}-{}' YEAR TO MONTH",
-                    total / 12,
-                    total % 12
-                )
-            }
-        };
+        write_year_month(months.value(0), units, &mut text);
     }
-    text(value)
+    text
 }
 
 /// `INTERVAL '1 02:03:04.5' DAY TO SECOND`, from the first to the last unit that is not zero.
 fn day_time(micros: i64) -> String {
+    const UNITS: [IntervalField; 4] = [
+        IntervalField::Day,
+        IntervalField::Hour,
+        IntervalField::Minute,
+        IntervalField::Second,
+    ];
     let total = micros.unsigned_abs();
     let seconds = total / 1_000_000;
     let is_set = [
@@ -136,51 +126,22 @@ fn day_time(micros: i64) -> String {
         !(seconds / 60).is_multiple_of(60),
         !seconds.is_multiple_of(60) || !total.is_multiple_of(1_000_000),
     ];
-    let first = is_set.iter().position(|is_set| *is_set).unwrap_or(3);
-    let last = is_set.iter().rposition(|is_set| *is_set).unwrap_or(3);
-    day_time_from(micros, first, last)
-}
-
-/// From one of [`DAY_TIME_UNITS`] to another; the first takes what greater ones would hold.
-fn day_time_from(micros: i64, first: usize, last: usize) -> String {
-    let sign = if micros < 0 { "-" } else { "" };
-    let total = micros.unsigned_abs();
-    let (seconds, fraction) = (total / 1_000_000, total % 1_000_000);
+    let set = || UNITS.into_iter().zip(is_set).filter(|(_, is_set)| *is_set);
+    let first = set().next().map_or(IntervalField::Second, |(unit, _)| unit);
+    let last = set().last().map_or(IntervalField::Second, |(unit, _)| unit);
     let mut text = String::new();
-    for index in first..=last {
-        let (size, limit) = match index {
-            0 => (86_400, u64::MAX),
-            1 => (3_600, 24),
-            2 => (60, 60),
-            _ => (1, 60),
-        };
-        let part = seconds / size;
-        let part = if index == first { part } else { part % limit };
-        if index > first {
-            text.push(if index == 1 { ' ' } else { ':' });
-        }
-        text += &match index {
-            0 => part.to_string(),
-            _ => format!("{part:02}"),
-        };
-    }
-    if last == 3 && fraction > 0 {
-        text += format!(".{fraction:06}").trim_end_matches('0');
-    }
-    let range = match (DAY_TIME_UNITS.get(first), DAY_TIME_UNITS.get(last)) {
-        (Some(first), Some(last)) if first != last => format!("{first} TO {last}"),
-        (Some(only), _) => (*only).to_owned(),
-        _ => String::new(),
-    };
-    format!("INTERVAL '{sign}{text}' {range}")
+    let units = IntervalUnits::new(first, last).unwrap_or(IntervalUnits::DAY_TIME);
+    write_day_time(micros, units, &mut text);
+    text
 }
 
 fn year_month(months: i32) -> String {
-    let sign = if months < 0 { "-" } else { "" };
-    let total = months.unsigned_abs();
-    match (total / 12, total % 12) {
-        (years, 0) if years > 0 => format!("INTERVAL '{sign}{years}' YEAR"),
-        (0, months) => format!("INTERVAL '{sign}{months}' MONTH"),
-        (years, months) => format!("INTERVAL '{sign}{years}-{months}' YEAR TO MONTH"),
-    }
+    let units = match (months / 12, months % 12) {
+        (years, 0) if years != 0 => IntervalUnits::only(IntervalField::Year),
+        (0, _) => IntervalUnits::only(IntervalField::Month),
+        _ => IntervalUnits::YEAR_MONTH,
+    };
+    let mut text = String::new();
+    write_year_month(months, units, &mut text);
+    text
 }

@@ -13,6 +13,7 @@ fn schema() -> PlanSchema {
         name: name.to_owned(),
         data_type,
         is_nullable: true,
+        units: crate::types::TypeUnits::default(),
         event_time: None,
     };
     let user = DataType::Struct(Fields::from(vec![Field::new("name", DataType::Utf8, true)]));
@@ -50,6 +51,7 @@ fn a_cast_of_a_column_keeps_its_name() {
         Ast::new(AstKind::Cast {
             input: Box::new(input),
             data_type: DataType::Utf8,
+            units: crate::types::TypeUnits::default(),
             is_try: false,
         })
     };

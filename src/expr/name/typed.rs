@@ -6,11 +6,13 @@
 //! - A date or moment moved by days or an interval is spelled after the function that moves it.
 //! - `lpad` and `rpad` of a binary have other bytes to fill up with than those of a string.
 
-use crate::analyze::date_shift::interval_literal;
+use crate::analyze::date_shift::is_days;
 use crate::analyze::resolve;
 use crate::expr::{Ast, AstCall, AstKind, INTERVAL_LITERAL, is_null_constant};
 use crate::plan::PlanSchema;
-use crate::types::{day_time_interval, is_ansi_interval, is_datetime, is_integral};
+use crate::types::{
+    IntervalField, IntervalUnits, day_time_interval, is_ansi_interval, is_datetime, is_integral,
+};
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Decimal128Type};
 
@@ -37,14 +39,14 @@ pub(super) fn spelling(call: &AstCall, schema: &PlanSchema) -> Option<String> {
             let (text, length) = (input.sql(schema), length.sql(schema));
             Some(format!("{}({text}, {length}, {fill})", call.name))
         }
-        (INTERVAL_LITERAL, [value, from, to]) => match &value.kind {
-            AstKind::Literal(value) => Some(super::literal::interval_of(
-                value,
-                &from.sql(schema),
-                &to.sql(schema),
-            )),
-            _ => None,
-        },
+        (INTERVAL_LITERAL, [value, from, to]) => {
+            let unit = |ast: &Ast| IntervalField::parse(&ast.sql(schema));
+            let units = IntervalUnits::new(unit(from)?, unit(to)?)?;
+            match &value.kind {
+                AstKind::Literal(value) => Some(super::literal::interval_of(value, units)),
+                _ => None,
+            }
+        }
         // A map is called after the field that its entries are in.
         ("from_json", [_, kind, ..])
             if kind
@@ -74,8 +76,9 @@ fn is_true(ast: &Ast) -> bool {
 
 /// A date or moment moved by days or an interval, which Spark does not spell as the operator.
 fn shifted(operator: &str, (left, right): (&Ast, &Ast), schema: &PlanSchema) -> Option<String> {
-    let type_of = |ast: &Ast| Some(resolve(ast, schema).ok()?.data_type);
-    let (left_type, right_type) = (type_of(left)?, type_of(right)?);
+    let (left_expr, right_expr) = (resolve(left, schema).ok()?, resolve(right, schema).ok()?);
+    let days = [&left_expr, &right_expr].into_iter().any(is_days);
+    let (left_type, right_type) = (left_expr.data_type, right_expr.data_type);
     let is_moved = |moved: &DataType, by: &DataType| {
         is_datetime(moved) || (*moved == DataType::Utf8 && *by == day_time_interval())
     };
@@ -97,8 +100,7 @@ fn shifted(operator: &str, (left, right): (&Ast, &Ast), schema: &PlanSchema) -> 
             Some(format!("{function}({moved}, {text})"))
         }
         other if is_ansi_interval(&other) => {
-            let is_days = interval_literal(by).is_some_and(|(_, is_days)| is_days);
-            if !(is_days && moved_type == DataType::Date32) {
+            if !(days && moved_type == DataType::Date32) {
                 return Some(format!("{moved} {operator} {text}"));
             }
             let days = format!("extractansiintervaldays({text})");

@@ -33,10 +33,15 @@ fn show(ast: &Ast) -> String {
         AstKind::Cast {
             input,
             data_type,
+            units,
             is_try,
         } => {
             let name = if *is_try { "try_cast" } else { "cast" };
-            format!("{name}({} as {})", show(input), types::sql_name(data_type))
+            format!(
+                "{name}({} as {})",
+                show(input),
+                types::sql_name_of(data_type, units)
+            )
         }
         AstKind::Case {
             branches,
@@ -133,6 +138,7 @@ fn selectors_give_one_expression_for_each_column() {
         name: name.to_owned(),
         data_type,
         is_nullable: true,
+        units: crate::types::TypeUnits::default(),
         event_time: None,
     };
     let columns = PlanSchema {

@@ -232,7 +232,7 @@ fn temporal(operator: Operator, left: &DataType, right: &DataType) -> Result<Opt
     if !is_temporal(left) && !is_temporal(right) {
         return Ok(None);
     }
-    refuse_unknown_units(operator, left, right)?;
+    refuse_wrong_shifts(operator, left, right)?;
     Ok(match operator {
         Operator::Add => add(left, right).or_else(|| {
             add(right, left).map(|swapped| Typed {
@@ -259,8 +259,9 @@ fn temporal(operator: Operator, left: &DataType, right: &DataType) -> Result<Opt
     })
 }
 
-/// What Spark decides by the units in an interval's type, which ours does not have, or by going through text.
-fn refuse_unknown_units(operator: Operator, left: &DataType, right: &DataType) -> Result<()> {
+/// Refuses days of other types than `INT` and narrower ones, and texts moved by months. Dates and texts moved by a day-time interval do not
+/// come here: [`crate::analyze`] writes them with dates, moments and casts.
+fn refuse_wrong_shifts(operator: Operator, left: &DataType, right: &DataType) -> Result<()> {
     if !matches!(operator, Operator::Add | Operator::Subtract) {
         return Ok(());
     }
@@ -275,23 +276,11 @@ fn refuse_unknown_units(operator: Operator, left: &DataType, right: &DataType) -
         )
         .with_condition("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE"));
     }
-    let pair = |one: &DataType, other: &DataType| {
-        matches!(one, DataType::Date32) && *other == day_time_interval()
+    let text = |one: &DataType, other: &DataType| {
+        *one == DataType::Utf8 && *other == year_month_interval()
     };
-    if pair(left, right) || (operator == Operator::Add && pair(right, left)) {
-        return Err(Error::unsupported(
-            "a DATE plus or minus a day-time interval (use date_add(date, days), or cast the date to TIMESTAMP)",
-        ));
-    }
-    let text =
-        |one: &DataType, other: &DataType| matches!(one, DataType::Utf8) && is_ansi_interval(other);
     if text(left, right) || (operator == Operator::Add && text(right, left)) {
-        if [left, right].contains(&&year_month_interval()) {
-            return Err(different_types(left, right));
-        }
-        return Err(Error::unsupported(
-            "a STRING plus or minus an interval (cast the string to TIMESTAMP or DATE)",
-        ));
+        return Err(different_types(left, right));
     }
     Ok(())
 }

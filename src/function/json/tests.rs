@@ -35,6 +35,7 @@ fn resolved(name: &str, arguments: Vec<Expr>) -> Result<Expr> {
     Ok(Expr {
         kind: ExprKind::Call(Arc::new(function), arguments),
         data_type: signature.returns,
+        units: crate::types::TypeUnits::default(),
         is_nullable: signature.is_nullable,
         span: crate::error::Span::NOWHERE,
     })

@@ -61,6 +61,7 @@ fn values(sql: &str, column: &[i64], (batch, part): (u64, Part)) -> ArrayRef {
             qualifier: None,
             data_type: DataType::Int64,
             is_nullable: true,
+            units: crate::types::TypeUnits::default(),
             event_time: None,
         }],
     };

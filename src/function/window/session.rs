@@ -1,10 +1,10 @@
 //! `session_window(time, gap)`: the session of a single row, and the length of its gap.
 
-use crate::analyze::parse_interval;
 use crate::error::{Error, Result};
 use crate::expr::{Expr, Value};
 use crate::function::window::{out_of_range, struct_of, window_type};
 use crate::function::{Call, Signature};
+use crate::types::parse_interval;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, TimestampMicrosecondArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, DurationMicrosecondType, Int64Type, TimestampMicrosecondType};

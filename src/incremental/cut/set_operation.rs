@@ -42,9 +42,7 @@ impl Cut<'_> {
 fn less_a_table(plan: &LogicalPlan, left: &Arc<LogicalPlan>, right: &LogicalPlan) -> LogicalPlan {
     let columns = |of: &LogicalPlan| -> Vec<Expr> {
         let columns = of.schema.columns.iter().enumerate();
-        columns
-            .map(|(index, it)| Expr::column(index, it.data_type.clone(), it.is_nullable))
-            .collect()
+        columns.map(|(index, it)| it.expr(index)).collect()
     };
     let equalities = columns(left)
         .into_iter()

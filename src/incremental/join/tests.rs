@@ -149,6 +149,7 @@ fn only_what_is_kept_comes_out_and_the_rest_is_there_for_the_residual() {
             kind: ExprKind::Call(function, vec![column, value]),
             data_type: DataType::Boolean,
             is_nullable: true,
+            units: crate::types::TypeUnits::default(),
             span: crate::error::Span::NOWHERE,
         }
     };

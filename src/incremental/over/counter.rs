@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::function::registry;
 use crate::plan::over::WindowCall;
+use crate::types::TypeUnits;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
 use arrow::compute::{nullif, take};
 use arrow::datatypes::{Field, Schema, TimestampMicrosecondType};
@@ -101,6 +102,7 @@ fn subtract(
     let signature = (function.resolve)(&arguments)?;
     let difference = Expr {
         data_type: signature.returns,
+        units: TypeUnits::default(),
         is_nullable: true,
         span: call.span,
         kind: ExprKind::Call(function, arguments),

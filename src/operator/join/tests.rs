@@ -57,6 +57,7 @@ fn call(name: &str, arguments: Vec<Expr>, data_type: DataType) -> Expr {
         data_type,
         is_nullable: true,
         span: Span::NOWHERE,
+        units: crate::types::TypeUnits::default(),
     }
 }
 

@@ -48,6 +48,7 @@ fn operator(gap: Expr, functions: &[&str], mode: OutputMode) -> Box<dyn Stateful
         data_type: (function.resolve)(&arguments).unwrap().returns,
         kind: ExprKind::Call(function, arguments),
         is_nullable: false,
+        units: crate::types::TypeUnits::default(),
         span: Span::NOWHERE,
     };
     let shape = SessionShape {

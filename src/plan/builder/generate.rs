@@ -3,10 +3,10 @@
 use crate::analyze::call::{apply_named, in_order, is_generator};
 use crate::analyze::{Analyzer, cast_to, literal_value, mismatch, null_of};
 use crate::error::{Error, Result};
-use crate::expr::{Ast, AstCall, AstKind, Expr, call_text};
+use crate::expr::{Ast, AstCall, AstKind, Expr, call_text, common_units};
 use crate::plan::builder::node;
 use crate::plan::{Column, Generator, LogicalPlan, PlanNode};
-use crate::types::{common_type_of, map_key_value, sql_name};
+use crate::types::{TypeUnits, common_type_of, map_key_value, sql_name};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Int32Type};
 use std::sync::Arc;
@@ -167,11 +167,12 @@ impl Made {
 }
 
 /// A column that a generator makes.
-fn column(name: &str, data_type: &DataType, is_nullable: bool) -> Column {
+fn column(name: &str, (data_type, units): (&DataType, TypeUnits), is_nullable: bool) -> Column {
     Column {
         qualifier: None,
         name: name.to_owned(),
         data_type: data_type.clone(),
+        units,
         is_nullable,
         event_time: None,
     }
@@ -203,17 +204,24 @@ fn explode(
     let input = argument(analyzer, call, "explode(collection)")?;
     let mut columns = vec![];
     if has_position {
-        columns.push(column("pos", &DataType::Int32, false));
+        columns.push(column(
+            "pos",
+            (&DataType::Int32, TypeUnits::default()),
+            false,
+        ));
     }
     match &input.data_type {
         DataType::List(item) => {
-            columns.push(column("col", item.data_type(), item.is_nullable()));
+            let element = (item.data_type(), input.units.clone());
+            columns.push(column("col", element, item.is_nullable()));
         }
         other => {
             let (key, value) = map_key_value(other)
                 .ok_or_else(|| wrong_input(analyzer, ast, "(\"ARRAY\" or \"MAP\")", other))?;
-            columns.push(column("key", key, false));
-            columns.push(column("value", value, true));
+            let of_key = input.units.part(other, [], key);
+            let of_value = input.units.part(other, [key], value);
+            columns.push(column("key", (key, of_key), false));
+            columns.push(column("value", (value, of_value), true));
         }
     }
     let generator = Generator::Explode {
@@ -243,12 +251,15 @@ fn inline(analyzer: &mut Analyzer<'_>, ast: &Ast, input: Expr) -> Result<Parts> 
     };
     let (fields, may_be_null) =
         fields.ok_or_else(|| wrong_input(analyzer, ast, "\"ARRAY<STRUCT>\"", &input.data_type))?;
+    let structure = DataType::Struct(fields.clone());
     let columns = fields
         .iter()
-        .map(|field| {
+        .enumerate()
+        .map(|(index, field)| {
+            let units = input.units.field(&structure, index);
             column(
                 field.name(),
-                field.data_type(),
+                (field.data_type(), units),
                 field.is_nullable() || may_be_null,
             )
         })
@@ -300,7 +311,9 @@ fn stack(analyzer: &mut Analyzer<'_>, ast: &Ast, call: &AstCall) -> Result<Parts
                 )
             })?;
         let is_nullable = slots.len() < rows || slots.iter().any(|value| value.is_nullable);
-        columns.push(column(&format!("col{position}"), &data_type, is_nullable));
+        let units = common_units(&data_type, slots.iter().copied());
+        let name = format!("col{position}");
+        columns.push(column(&name, (&data_type, units), is_nullable));
         for value in values.iter_mut().skip(position).step_by(width) {
             *value = cast_to(value.clone(), &data_type);
         }

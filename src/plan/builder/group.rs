@@ -15,7 +15,7 @@ use crate::analyze::{
     is_aggregate_call, is_window_call,
 };
 use crate::error::{Error, Result};
-use crate::expr::{Ast, AstKind, Expr};
+use crate::expr::{Ast, AstKind, Expr, call_units};
 use crate::plan::builder::over::Windowed;
 use crate::plan::builder::select::{
     Item, Level, OrderKey, Resolved, Select, SortScope, resolve_items,
@@ -24,7 +24,7 @@ use crate::plan::builder::sort::{SortItem, expand_all, ordinal};
 use crate::plan::builder::{Output, column, filtered, node};
 use crate::plan::over::WindowCall;
 use crate::plan::{AggregateExpr, Column, LogicalPlan, NamedExpr, PlanNode, SessionKey};
-use crate::types::{is_hashable, sql_name};
+use crate::types::{TypeUnits, is_hashable, sql_name};
 use arrow::datatypes::DataType;
 use rewrite::Rewrite;
 pub(super) use rewrite::{below, exprs as list_exprs};
@@ -181,6 +181,7 @@ fn resolve_having(analyzer: &mut Analyzer<'_>, having: &Ast, items: &[Item]) -> 
     let cast = AstKind::Cast {
         input: Box::new(having.clone()),
         data_type: DataType::Boolean,
+        units: TypeUnits::default(),
         is_try: false,
     };
     analyzer.resolve(&Ast::new(cast).at(having.span))
@@ -520,6 +521,11 @@ impl Group {
             qualifier: None,
             name: aggregate.name.clone(),
             data_type: aggregate.signature.returns.clone(),
+            units: call_units(
+                aggregate.function.name(),
+                &aggregate.arguments,
+                &aggregate.signature.returns,
+            ),
             is_nullable: aggregate.signature.is_nullable,
             event_time: None,
         }));

@@ -6,7 +6,7 @@
 use crate::analyze::column::{quoted, same_name};
 use crate::analyze::{Analyzer, Place, cast_to};
 use crate::error::{Error, Result};
-use crate::expr::{Ast, Expr, ExprKind};
+use crate::expr::{Ast, Expr, ExprKind, common_units};
 use crate::plan::builder::window::call;
 use crate::plan::builder::{Output, node, project};
 use crate::plan::{Column, JoinType, LogicalPlan, PlanNode, PlanSchema};
@@ -270,6 +270,7 @@ fn merged(schema: &PlanSchema, left: usize, right: usize) -> Option<Output> {
     let data_type = common_type(&left.expr.data_type, &right.expr.data_type)?;
     let name = left.column.name.clone();
     let coalesce = Expr {
+        units: common_units(&data_type, [&left.expr, &right.expr]),
         is_nullable: left.expr.is_nullable && right.expr.is_nullable,
         span: left.expr.span,
         kind: ExprKind::Coalesce(vec![

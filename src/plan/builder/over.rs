@@ -70,6 +70,7 @@ pub(super) fn apply(resolved: Resolved) -> Result<Resolved> {
             qualifier: None,
             name: call.name.clone(),
             data_type: call.signature.returns.clone(),
+            units: call.units(),
             is_nullable: call.signature.is_nullable,
             event_time: None,
         }));

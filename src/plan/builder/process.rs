@@ -52,13 +52,7 @@ pub(crate) fn process(
         .output()
         .fields()
         .iter()
-        .map(|field| Column {
-            qualifier: None,
-            name: field.name().clone(),
-            data_type: field.data_type().clone(),
-            is_nullable: field.is_nullable(),
-            event_time: None,
-        })
+        .map(|field| Column::of_field(field))
         .collect();
     let event_time = match &options.event_time_column {
         Some(name) => Some(declare_event_time(&mut columns, name)?),

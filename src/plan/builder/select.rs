@@ -411,6 +411,7 @@ fn finish(resolved: Resolved, select: &Select) -> Result<Arc<LogicalPlan>> {
                 }
             };
             Expr::column(index, key.expr.data_type.clone(), key.expr.is_nullable)
+                .with_units(key.expr.units.clone())
         };
         keys.push(key.item.key(expr));
     }

@@ -5,7 +5,7 @@ use crate::analyze::{cast_to, find_column, null_of};
 use crate::error::{Error, Result};
 use crate::plan::builder::{Output, node, project};
 use crate::plan::{Column, LogicalPlan, NamedExpr, PlanNode};
-use crate::types::{common_type, is_hashable, sql_name};
+use crate::types::{TypeUnits, common_type, is_hashable};
 use std::sync::Arc;
 
 /// All rows of all inputs, column by column: names are those of the first, types the common ones. `UNION ALL`; for `UNION` take
@@ -143,16 +143,19 @@ fn common_columns(operator: &str, inputs: &[Arc<LogicalPlan>]) -> Result<Vec<Col
             .with_condition("NUM_COLUMNS_MISMATCH"));
         }
         for (index, (own, theirs)) in columns.iter_mut().zip(&other.schema.columns).enumerate() {
-            own.data_type = common_type(&own.data_type, &theirs.data_type).ok_or_else(|| {
+            let common = common_type(&own.data_type, &theirs.data_type).ok_or_else(|| {
                 Error::invalid(format!(
                     "{operator} can only be performed on tables with compatible column types. The {} column of the {} table is \"{}\" type which is not compatible with \"{}\" at the same column of the first table",
                     ordinal(index + 1),
                     ordinal(position + 2),
-                    sql_name(&theirs.data_type),
-                    sql_name(&own.data_type)
+                    theirs.sql_type(),
+                    own.sql_type()
                 ))
                 .with_condition("INCOMPATIBLE_COLUMN_TYPE")
             })?;
+            let both = [&*own, theirs].map(|column| (&column.data_type, &column.units));
+            own.units = TypeUnits::union(&common, both).unwrap_or_default();
+            own.data_type = common;
             own.is_nullable |= theirs.is_nullable;
         }
     }
@@ -173,7 +176,7 @@ fn cast_columns(input: &Arc<LogicalPlan>, columns: &[Column]) -> Arc<LogicalPlan
         .enumerate()
         .filter_map(|(index, wanted)| {
             let own = Output::of_column(&input.schema, index)?;
-            let expr = cast_to(own.expr, &wanted.data_type);
+            let expr = cast_to(own.expr, &wanted.data_type).with_units(wanted.units.clone());
             Some(Output::new(expr, &own.column.name, &input.schema))
         })
         .collect();
@@ -206,7 +209,7 @@ pub fn distinct(input: &Arc<LogicalPlan>) -> Result<Arc<LogicalPlan>> {
         return Err(Error::invalid(format!(
             "cannot have MAP type columns in DataFrame which calls set operations (INTERSECT, EXCEPT, etc.), but the type of column `{}` is \"{}\"",
             column.name,
-            sql_name(&column.data_type)
+            column.sql_type()
         ))
         .with_condition("UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE"));
     }

@@ -33,9 +33,7 @@ pub fn sort(input: &Arc<LogicalPlan>, items: &[SortItem]) -> Result<Arc<LogicalP
         let position = ordinal(&item.expr, input.schema.columns.len(), "ORDER BY")?;
         let expr = match position.and_then(|index| Some((index, input.schema.columns.get(index)?)))
         {
-            Some((index, column)) => {
-                Expr::column(index, column.data_type.clone(), column.is_nullable)
-            }
+            Some((index, column)) => column.expr(index),
             None => Analyzer::new(&input.schema, Place::Projection)
                 .streaming(input.is_streaming())
                 .resolve(&item.expr)?,

@@ -1,11 +1,11 @@
 //! `WATERMARK … DELAY OF …`, `with_watermark`.
 
-use crate::analyze::{Analyzer, Place, parse_interval};
+use crate::analyze::{Analyzer, Place};
 use crate::error::{Error, Result};
 use crate::expr::{Ast, Expr};
 use crate::plan::builder::{Output, column, node, project};
 use crate::plan::{EventTime, LogicalPlan, PlanNode, WatermarkDeclaration};
-use crate::types::sql_name;
+use crate::types::{parse_interval, sql_name};
 use arrow::datatypes::DataType;
 use std::sync::Arc;
 

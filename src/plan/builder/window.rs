@@ -9,10 +9,11 @@
 use crate::analyze::call::required;
 use crate::analyze::{WindowSpec, literal_value};
 use crate::error::{Error, Result};
-use crate::expr::{Expr, ExprKind};
+use crate::expr::{Expr, ExprKind, call_units};
 use crate::function::window::window_type;
 use crate::plan::builder::{Output, column, filtered, node, project};
 use crate::plan::{Column, LogicalPlan, PlanNode};
+use crate::types::TypeUnits;
 use arrow::array::{Array, AsArray, Int64Array};
 use arrow::datatypes::{DataType, Int64Type};
 use std::sync::Arc;
@@ -49,11 +50,7 @@ pub(super) fn add(
         WindowSpec::Session { time, gap_us } => session(&with_time, time, gap_us, name)?,
     };
     let last = plan.schema.columns.len() - 1;
-    let window = plan
-        .schema
-        .columns
-        .last()
-        .map(|column| Expr::column(last, column.data_type.clone(), column.is_nullable));
+    let window = plan.schema.columns.last().map(|column| column.expr(last));
     Ok((plan, window))
 }
 
@@ -85,7 +82,7 @@ fn sliding(
         .columns
         .iter()
         .enumerate()
-        .map(|(index, column)| Expr::column(index, column.data_type.clone(), column.is_nullable))
+        .map(|(index, column)| column.expr(index))
         .collect();
     let projections = (0..overlap)
         .map(|index| {
@@ -97,6 +94,7 @@ fn sliding(
         qualifier: None,
         name: "window".to_owned(),
         data_type: window_type(&time.data_type),
+        units: TypeUnits::default(),
         is_nullable: false,
         event_time: column::event_time(time, &input.schema),
     };
@@ -165,6 +163,7 @@ fn field(window: &Expr, index: usize) -> Expr {
     };
     Expr {
         data_type,
+        units: TypeUnits::default(),
         is_nullable: true,
         span: window.span,
         kind: ExprKind::Field(Box::new(window.clone()), index),
@@ -176,6 +175,7 @@ pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Result<Expr> {
     let function = required(name)?;
     let signature = (function.resolve)(&arguments)?;
     Ok(Expr {
+        units: call_units(name, &arguments, &signature.returns),
         data_type: signature.returns,
         is_nullable: signature.is_nullable,
         span: arguments

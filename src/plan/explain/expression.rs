@@ -2,7 +2,6 @@
 
 use crate::expr::{Expr, ExprKind, call_text, is_null_constant, literal_text};
 use crate::plan::Column;
-use crate::types::sql_name;
 use arrow::datatypes::DataType;
 
 /// The text of an expression over these columns.
@@ -31,7 +30,7 @@ pub(super) fn text(expr: &Expr, columns: &[Column]) -> String {
         ExprKind::Cast { input, is_try } => {
             let function = if *is_try { "TRY_CAST" } else { "CAST" };
             let input = text(input, columns);
-            format!("{function}({input} AS {})", sql_name(&expr.data_type))
+            format!("{function}({input} AS {})", expr.sql_type())
         }
         ExprKind::And(left, right) => {
             format!("({} AND {})", text(left, columns), text(right, columns))

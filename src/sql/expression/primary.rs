@@ -9,6 +9,7 @@ use crate::sql::literal::cast;
 use crate::sql::parser::Parser;
 use crate::sql::token::{TokenKind, syntax_error};
 use crate::types;
+use crate::types::TypeUnits;
 use arrow::datatypes::DataType;
 
 /// Words that begin no expression, unless they are quoted or called.
@@ -372,7 +373,7 @@ impl Parser<'_> {
     }
 
     /// A type: `DECIMAL(10, 2)`, `ARRAY<STRUCT<a: INT>>`, `INTERVAL DAY TO SECOND`.
-    pub(in crate::sql) fn data_type(&mut self) -> Result<DataType> {
+    pub(in crate::sql) fn data_type(&mut self) -> Result<(DataType, TypeUnits)> {
         let start = self.span();
         let mark = self.mark();
         let first = self.identifier("a type")?;
@@ -396,7 +397,7 @@ impl Parser<'_> {
             self.skip_angles()?;
         }
         let span = self.span_from(start);
-        types::parse_data_type(self.source_since(mark)).map_err(|error| error.with_span(span))
+        types::parse_type_with_units(self.source_since(mark)).map_err(|error| error.with_span(span))
     }
 
     fn skip_angles(&mut self) -> Result<()> {

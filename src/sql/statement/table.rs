@@ -289,7 +289,7 @@ impl Parser<'_> {
         }
         let name = self.identifier("the name of a column")?;
         self.eat_symbol(":");
-        let data_type = self.data_type()?;
+        let (data_type, units) = self.data_type()?;
         let mut is_nullable = true;
         let mut metadata = HashMap::new();
         loop {
@@ -314,6 +314,7 @@ impl Parser<'_> {
                 return Err(self.unexpected("`,`, `)`, NOT NULL or COMMENT behind the type"));
             }
         }
-        Ok(Field::new(name.value, data_type, is_nullable).with_metadata(metadata))
+        let field = Field::new(name.value, data_type, is_nullable).with_metadata(metadata);
+        Ok(units.on_field(field))
     }
 }

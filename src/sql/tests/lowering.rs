@@ -6,8 +6,7 @@ use crate::plan::builder::{self, EventTimeColumn};
 use crate::plan::{LogicalPlan, Relation};
 use crate::source::SourceFactory;
 use crate::source::memory::MemoryStream;
-use crate::types::parse_ddl_schema;
-use arrow::datatypes::DataType;
+use crate::types::{parse_ddl_schema, schema_string};
 use arrow::record_batch::RecordBatch;
 use insta::assert_snapshot;
 
@@ -56,7 +55,7 @@ impl Names {
     /// The columns of a query.
     fn columns(&self, sql: &str) -> String {
         match self.plan(sql) {
-            Ok(plan) => simple_string(&DataType::Struct(plan.schema.to_arrow().fields().clone())),
+            Ok(plan) => schema_string(&plan.schema.to_arrow()),
             Err(error) => panic!("{error}"),
         }
     }
@@ -312,8 +311,7 @@ fn every_recorded_query_has_sparks_columns() {
         let name = case["name"].as_str().unwrap();
         match (lowered(&case), case["expected"]["schema"].as_str()) {
             (Ok(plan), Some(expected)) => {
-                let found =
-                    simple_string(&DataType::Struct(plan.schema.to_arrow().fields().clone()));
+                let found = schema_string(&plan.schema.to_arrow());
                 if found != expected {
                     wrong.push(format!("{name}: {found} and not {expected}"));
                 }

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::plan::builder::{Output, node};
 use crate::plan::{Column, LogicalPlan, PlanNode};
+use crate::types::TypeUnits;
 use arrow::array::Int64Array;
 use arrow::datatypes::DataType;
 use std::sync::Arc;
@@ -78,7 +79,7 @@ pub(super) fn expand(
     let own: Vec<Expr> = columns
         .iter()
         .enumerate()
-        .map(|(index, column)| Expr::column(index, column.data_type.clone(), column.is_nullable))
+        .map(|(index, column)| column.expr(index))
         .collect();
     columns.extend(keys.iter().enumerate().map(|(index, key)| Column {
         is_nullable: key.column.is_nullable || sets.iter().any(|set| !set.contains(&index)),
@@ -97,7 +98,7 @@ pub(super) fn expand(
                 if set.contains(&index) {
                     key.expr.clone()
                 } else {
-                    null_of(&key.column.data_type)
+                    null_of(&key.column.data_type).with_units(key.column.units.clone())
                 }
             }));
             projection.push(bigint(grouping_id(set, keys.len())));
@@ -128,6 +129,7 @@ fn hidden(name: &str) -> Column {
         qualifier: None,
         name: name.to_owned(),
         data_type: DataType::Int64,
+        units: TypeUnits::default(),
         is_nullable: false,
         event_time: None,
     }

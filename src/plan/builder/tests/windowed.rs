@@ -229,6 +229,7 @@ fn a_watermark_may_be_computed() {
         Ast::new(AstKind::Cast {
             input: Box::new(n("s")),
             data_type: crate::types::timestamp(),
+            units: crate::types::TypeUnits::default(),
             is_try: false,
         }),
         "t".to_owned(),
