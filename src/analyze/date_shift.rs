@@ -8,14 +8,14 @@ use crate::analyze::cast_to;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::function::ScalarFunction;
-use crate::types::{IntervalField, day_time_interval, timestamp};
+use crate::types::{IntervalField, IntervalUnits, day_time_interval, timestamp};
 use arrow::datatypes::DataType;
 use std::sync::Arc;
 
 /// Whether it is an interval of days alone.
 pub(crate) fn is_days(expr: &Expr) -> bool {
     let units = expr.units.of_interval(&expr.data_type);
-    units.and_then(|units| units.single()) == Some(IntervalField::Day)
+    units.and_then(IntervalUnits::single) == Some(IntervalField::Day)
 }
 
 /// A date or a text plus or minus a day-time interval; `None` for any other call.

@@ -364,17 +364,14 @@ fn decimals(array: &ArrayRef, counts: &Int64Array, units: IntervalUnits) -> Resu
 pub(super) fn from_number(array: &ArrayRef, to: &DataType, mode: Mode<'_>) -> Result<ArrayRef> {
     let units = mode.wanted_units(to)?;
     let from = array.data_type();
-    let (numbers, divisor) = match from {
-        DataType::Decimal128(_, scale) => {
-            let divisor = u32::try_from(*scale).ok().and_then(super::power_of_ten);
-            (Arc::clone(array), divisor.unwrap_or(1))
-        }
-        _ => {
-            let longs = number::between(array, &DataType::Int64, mode)?;
-            let numbers = longs.as_primitive::<Int64Type>();
-            let numbers: Decimal128Array = numbers.unary::<_, Decimal128Type>(i128::from);
-            (Arc::new(numbers) as ArrayRef, 1)
-        }
+    let (numbers, divisor) = if let DataType::Decimal128(_, scale) = from {
+        let divisor = u32::try_from(*scale).ok().and_then(super::power_of_ten);
+        (Arc::clone(array), divisor.unwrap_or(1))
+    } else {
+        let longs = number::between(array, &DataType::Int64, mode)?;
+        let numbers = longs.as_primitive::<Int64Type>();
+        let numbers: Decimal128Array = numbers.unary::<_, Decimal128Type>(i128::from);
+        (Arc::new(numbers) as ArrayRef, 1)
     };
     let total = |number: i128| -> Option<i128> {
         let scaled = number.checked_mul(size(units.to()))?;

@@ -128,7 +128,9 @@ fn day_time(micros: i64) -> String {
     ];
     let set = || UNITS.into_iter().zip(is_set).filter(|(_, is_set)| *is_set);
     let first = set().next().map_or(IntervalField::Second, |(unit, _)| unit);
-    let last = set().last().map_or(IntervalField::Second, |(unit, _)| unit);
+    let last = set()
+        .next_back()
+        .map_or(IntervalField::Second, |(unit, _)| unit);
     let mut text = String::new();
     let units = IntervalUnits::new(first, last).unwrap_or(IntervalUnits::DAY_TIME);
     write_day_time(micros, units, &mut text);
