@@ -136,16 +136,13 @@ impl<'a> Prober<'a> {
         let near = near.unwrap_or_default();
         // The map is one more place in memory: it must save more.
         let by_slot = (near.len() > 2).then(|| self.by_slot(tree, near)).flatten();
-        let all: Vec<u32> = if by_slot.is_none() {
-            self.usable().collect()
-        } else {
-            Vec::new()
+        let all: Vec<u32> = match by_slot {
+            Some(_) => Vec::new(),
+            None => self.usable().collect(),
         };
         for (leaf, rows) in near.iter().enumerate() {
-            let sought = match &by_slot {
-                Some(by_slot) => &by_slot[leaf_map::slot(rows.slot)],
-                None => &all,
-            };
+            let slot = leaf_map::slot(rows.slot);
+            let sought = by_slot.as_ref().map_or(&all, |by_slot| &by_slot[slot]);
             let (least, most) = rows.span;
             let sought = sought.iter().map(|row| *row as usize);
             let sought = sought.filter(|row| match &self.piece.ranges {
