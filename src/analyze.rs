@@ -15,6 +15,7 @@ pub(crate) mod column;
 pub(crate) mod date_shift;
 mod form;
 mod lambda;
+mod moment_word;
 pub(crate) mod over;
 #[cfg(test)]
 mod tests;
@@ -272,6 +273,9 @@ impl<'a> Analyzer<'a> {
         (to, units): (&DataType, &TypeUnits),
         is_try: bool,
     ) -> Result<Expr> {
+        if let Some(meant) = moment_word::meant(input, to) {
+            return self.resolve(&meant);
+        }
         let resolved = self.resolve(input)?;
         if !can_cast(&resolved.data_type, to) {
             return Err(mismatch(

@@ -15,6 +15,9 @@ use arrow::datatypes::DataType;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+/// What `UNPIVOT` is made of: as `stack`, but the values of a column may be of several types that have one in common.
+pub(crate) const UNPIVOT: &str = "__unpivot";
+
 /// Functions that give several rows: allowed at the top of a `SELECT` list and in `LATERAL VIEW`.
 const GENERATORS: &[&str] = &[
     "explode",
@@ -24,6 +27,7 @@ const GENERATORS: &[&str] = &[
     "inline",
     "inline_outer",
     "stack",
+    UNPIVOT,
     "json_tuple",
     "variant_explode",
     "variant_explode_outer",

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::expr::{Ast, AstKind, Expr, ExprKind};
 use crate::function::registry;
 use crate::plan::{Column, PlanSchema};
-use crate::types::sql_name;
+use crate::types::{list_of, sql_name};
 use arrow::datatypes::{DataType, Fields};
 
 /// How many names an error suggests, as in Spark.
@@ -335,7 +335,7 @@ fn fields(mut expr: Expr, parts: &[String], taken: usize) -> Result<Expr> {
     Ok(expr)
 }
 
-/// `input.name`, of a struct, or of a map by key.
+/// `input.name`, of a struct or each struct of an array, or of a map by key.
 pub(super) fn field(input: Expr, name: &str, text: impl Fn() -> String) -> Result<Expr> {
     if matches!(input.data_type, DataType::Map(..)) {
         let key = Expr::literal(std::sync::Arc::new(arrow::array::StringArray::from(vec![
@@ -348,7 +348,11 @@ pub(super) fn field(input: Expr, name: &str, text: impl Fn() -> String) -> Resul
 
 /// `input.name` of a struct.
 fn struct_field(input: Expr, name: &str, text: impl Fn() -> String) -> Result<Expr> {
-    let DataType::Struct(fields) = input.data_type.clone() else {
+    let fields = match &input.data_type {
+        DataType::List(element) => element.data_type().clone(),
+        other => other.clone(),
+    };
+    let DataType::Struct(fields) = fields else {
         return Err(Error::invalid(format!(
             "can't extract a value from \"{}\". Need a complex type [STRUCT, ARRAY, MAP] but got \"{}\"",
             text(),
@@ -386,13 +390,21 @@ fn struct_field(input: Expr, name: &str, text: impl Fn() -> String) -> Result<Ex
     }
 }
 
-/// Field `index` of a struct.
+/// Field `index` of a struct, or of each struct of an array.
 fn field_at(input: Expr, fields: &Fields, index: usize) -> Option<Expr> {
     let field = fields.get(index)?;
+    let is_array = matches!(input.data_type, DataType::List(_));
     Some(Expr {
-        data_type: field.data_type().clone(),
-        units: input.units.field(&input.data_type, index),
-        is_nullable: input.is_nullable || field.is_nullable(),
+        data_type: if is_array {
+            list_of(field.data_type().clone())
+        } else {
+            field.data_type().clone()
+        },
+        units: match &input.data_type {
+            DataType::List(element) => input.units.field(element.data_type(), index),
+            structure => input.units.field(structure, index),
+        },
+        is_nullable: input.is_nullable || (field.is_nullable() && !is_array),
         span: input.span,
         kind: ExprKind::Field(Box::new(input), index),
     })

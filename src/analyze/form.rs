@@ -8,6 +8,7 @@ use crate::analyze::{Analyzer, cast_to, mismatch, null_of};
 use crate::error::{Error, Result, Span};
 use crate::expr::{
     Ast, AstCall, AstKind, Expr, ExprKind, INTERVAL_LITERAL, TIMESTAMP_LITERAL, common_units,
+    is_null_constant,
 };
 use crate::function::{arguments_before_seed, unseeded};
 use crate::types::{
@@ -70,9 +71,7 @@ impl Analyzer<'_> {
             INTERVAL_LITERAL => self.resolve_interval(call),
             "typeof" => self.resolve_typeof(ast, call),
             "to_char" | "to_varchar" => return self.resolve_to_char(ast, call),
-            name if arguments_before_seed(name) == Some(call.arguments.len()) => {
-                self.resolve_unseeded(ast, call)
-            }
+            name if is_unseeded(name, &call.arguments) => self.resolve_unseeded(ast, call),
             "grouping" => self.resolve_grouping(ast, call),
             "grouping_id" => self.resolve_grouping_id(ast, call),
             _ => return None,
@@ -127,7 +126,8 @@ impl Analyzer<'_> {
             self.text(ast)
         );
         let (seed, number) = unseeded(&place);
-        let mut arguments = self.resolve_all(&call.arguments)?;
+        let count = arguments_before_seed(&call.name).unwrap_or(call.arguments.len());
+        let mut arguments = self.resolve_all(call.arguments.get(..count).unwrap_or_default())?;
         arguments.push(apply_named(seed, vec![number], || self.text(ast))?);
         apply_named(&call.name, arguments, || self.text(ast))
     }
@@ -560,4 +560,19 @@ pub(super) fn wrong_count(call: &AstCall, expected: &str) -> Error {
         call.arguments.len()
     ))
     .with_condition("WRONG_NUM_ARGS.WITHOUT_SUGGESTION")
+}
+
+/// Whether a function of chance is called without a seed, which for two of them null says too.
+fn is_unseeded(name: &str, arguments: &[Ast]) -> bool {
+    let Some(count) = arguments_before_seed(name) else {
+        return false;
+    };
+    let is_null_seed = || {
+        matches!(name, "uuid" | "shuffle")
+            && arguments.len() == count + 1
+            && arguments.last().is_some_and(
+                |seed| matches!(&seed.kind, AstKind::Literal(value) if is_null_constant(value)),
+            )
+    };
+    arguments.len() == count || is_null_seed()
 }

@@ -59,9 +59,11 @@ impl Analyzer<'_> {
         body: &Ast,
         types: &[Slot],
     ) -> Result<Expr> {
-        if names.len() > types.len() {
+        // These two give the index of the element too, to those who ask for it.
+        let may_be_fewer = matches!(function, "transform" | "filter");
+        if names.len() > types.len() || (names.len() < types.len() && !may_be_fewer) {
             return Err(Error::invalid(format!(
-                "a lambda of the function `{function}` has too many parameters, it gets {}. parameters=`{}`",
+                "a lambda of the function `{function}` has the wrong number of parameters, it gets {}. parameters=`{}`",
                 types.len(),
                 names.len()
             ))

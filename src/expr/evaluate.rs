@@ -22,8 +22,10 @@ use crate::cast::cast_with_units;
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
 use crate::function::{Call, ScalarFunction};
-use crate::types::simple_string;
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, new_empty_array, new_null_array};
+use crate::types::{self, simple_string};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, ListArray, new_empty_array, new_null_array,
+};
 use arrow::compute::{is_null, nullif};
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
@@ -205,6 +207,15 @@ fn column(batch: &RecordBatch, index: usize) -> Result<Value> {
 
 /// Field `index` of structs; null where the struct is.
 fn field(value: &Value, index: usize) -> Result<Value> {
+    if let Some(list) = value.array().as_list_opt::<i32>() {
+        let element = Value::Array(Arc::clone(list.values()));
+        let fields = field(&element, index)?;
+        let fields = fields.array();
+        let of = types::list_field(fields.data_type().clone());
+        let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());
+        let lists = ListArray::try_new(of, offsets, Arc::clone(fields), nulls)?;
+        return Ok(value.with_array(Arc::new(lists)));
+    }
     let structs = value.array().as_struct_opt();
     let child = structs.and_then(|structs| structs.columns().get(index));
     let (Some(structs), Some(child)) = (structs, child) else {

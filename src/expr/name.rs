@@ -98,6 +98,10 @@ fn call_sql(call: &AstCall, schema: &PlanSchema) -> String {
         .collect();
     let distinct = if call.is_distinct { "DISTINCT " } else { "" };
     let mut text = spelling::call(&call.name, distinct, &arguments);
+    if call.ignores_nulls && matches!(call.name.as_str(), "first_value" | "last_value") {
+        // Spark writes these as the functions that they stand for.
+        text = text.replacen("_value(", "(", 1);
+    }
     if matches!(call.name.as_str(), "listagg" | "string_agg") && !call.within_group.is_empty() {
         text = spelling::call("listagg", distinct, &arguments);
         let keys = sort_items(&call.within_group, schema);

@@ -71,6 +71,17 @@ impl TimeFormats {
         }
     }
 
+    /// As [`TimeFormats::date`]; without a pattern, a whole number is such days already.
+    pub(crate) fn date_or_days(&self, text: &str) -> Option<i32> {
+        let days = || text.parse().ok().filter(|_| self.date.is_none());
+        self.date(text).or_else(days)
+    }
+
+    /// The zone of timestamps that name none.
+    pub(crate) fn zone(&self) -> Zone {
+        self.zone
+    }
+
     /// Microseconds since 1970-01-01T00:00:00Z.
     #[inline]
     pub(crate) fn timestamp(&self, text: &[u8]) -> Option<i64> {

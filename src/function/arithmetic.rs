@@ -46,6 +46,7 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
     functions
 }
 
+#[expect(clippy::too_many_lines, reason = "a list, an entry each")]
 fn operators() -> Vec<ScalarFunction> {
     vec![
         ScalarFunction::new(

@@ -13,7 +13,9 @@ use crate::error::{Error, Result};
 use crate::expr::{Expr, Value};
 use crate::function::signature::{any_nullable, count_arguments};
 use crate::function::{Call, Kernel, ScalarFunction, Signature};
-use crate::types::{common_type, common_type_of, is_hashable, is_orderable, sql_name};
+use crate::types::{
+    common_type, common_type_of, decimal_for_integer, is_hashable, is_orderable, sql_name,
+};
 use arrow::array::{Array, ArrayRef, BooleanArray, new_null_array};
 use arrow::compute::kernels::zip::zip;
 use arrow::datatypes::{DataType, Field};
@@ -183,10 +185,27 @@ fn mixes_texts_inside(left: &DataType, right: &DataType) -> bool {
             let is_text = |element: &DataType| *element == DataType::Utf8;
             let is_null = |element: &DataType| *element == DataType::Null;
             let one_is_text = is_text(left) != is_text(right);
-            (one_is_text && !is_null(left) && !is_null(right)) || mixes_texts_inside(left, right)
+            (one_is_text && !is_null(left) && !is_null(right))
+                || is_neither_wider(left, right)
+                || mixes_texts_inside(left, right)
         }
         _ => false,
     }
+}
+
+/// Whether these are two exact numbers, a decimal among them, of which neither holds all values of the other.
+fn is_neither_wider(left: &DataType, right: &DataType) -> bool {
+    let exact = |data_type: &DataType| match data_type {
+        DataType::Decimal128(precision, scale) => Some((i32::from(*precision), i32::from(*scale))),
+        other => decimal_for_integer(other)
+            .map(|(precision, scale)| (i32::from(precision), i32::from(scale))),
+    };
+    let (Some((left, left_scale)), Some((right, right_scale))) = (exact(left), exact(right)) else {
+        return false;
+    };
+    let whole = (left - left_scale).cmp(&(right - right_scale));
+    let scale = left_scale.cmp(&right_scale);
+    whole.is_gt() && scale.is_lt() || whole.is_lt() && scale.is_gt()
 }
 
 /// An error about a type without an order.

@@ -157,7 +157,7 @@ fn resolve_to_csv(arguments: &[Expr]) -> Result<Signature> {
     let name = "to_csv";
     count_arguments(name, arguments, 1, 2)?;
     let input = argument(name, arguments, 0)?;
-    let DataType::Struct(fields) = &input.data_type else {
+    let DataType::Struct(_) = &input.data_type else {
         return Err(Error::invalid(format!(
             "the input of `to_csv` must be a struct, not \"{}\"",
             types::sql_name(&input.data_type)
@@ -165,21 +165,13 @@ fn resolve_to_csv(arguments: &[Expr]) -> Result<Signature> {
         .with_condition("DATATYPE_MISMATCH.UNSUPPORTED_INPUT_TYPE")
         .with_span(input.span));
     };
-    let atomic: Fields = fields
-        .iter()
-        .filter(|field| field.data_type() != &DataType::Null)
-        .cloned()
-        .collect();
-    CsvWriteOptions::check(&Arc::new(Schema::new(atomic)))
-        .map_err(|error| error.with_span(input.span))?;
-    if let Some(field) = fields
-        .iter()
-        .find(|field| field.data_type() == &DataType::Binary)
-    {
-        return Err(Error::unsupported(format!(
-            "`to_csv` of a BINARY (field `{}`)",
-            field.name()
-        )));
+    if let Some(other) = unwritable(&input.data_type) {
+        return Err(Error::invalid(format!(
+            "the input of `to_csv` cannot hold a value of this type. type=`{}`",
+            types::sql_name(other)
+        ))
+        .with_condition("DATATYPE_MISMATCH.UNSUPPORTED_INPUT_TYPE")
+        .with_span(input.span));
     }
     write_options(&options_of(name, arguments, 1)?, "UTC")?;
     Ok(Signature {
@@ -187,6 +179,21 @@ fn resolve_to_csv(arguments: &[Expr]) -> Result<Signature> {
         returns: DataType::Utf8,
         is_nullable: input.is_nullable,
     })
+}
+
+/// A type inside of this one that has no text in CSV.
+fn unwritable(data_type: &DataType) -> Option<&DataType> {
+    match data_type {
+        _ if *data_type == types::variant() || types::is_ansi_interval(data_type) => {
+            Some(data_type)
+        }
+        DataType::List(element) => unwritable(element.data_type()),
+        DataType::Map(entries, _) => unwritable(entries.data_type()),
+        DataType::Struct(fields) => fields
+            .iter()
+            .find_map(|field| unwritable(field.data_type())),
+        _ => None,
+    }
 }
 
 fn to_csv(call: &Call<'_>) -> Result<ArrayRef> {

@@ -8,7 +8,7 @@ use crate::cast::zone::Zone;
 use crate::cast::{parse_date, parse_timestamp, parse_timestamp_ntz};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstKind, TIMESTAMP_LITERAL};
-use crate::types::{DECIMAL_MAX_PRECISION, TypeUnits};
+use crate::types::{self, DECIMAL_MAX_PRECISION, TypeUnits};
 use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
     Int8Array, Int16Array, Int32Array, Int64Array, NullArray, StringArray, Time64MicrosecondArray,
@@ -76,13 +76,34 @@ pub(super) fn binary(digits: &str, span: Span) -> Result<Ast> {
     ))
 }
 
+/// Whether it is a word that names a day or moment by the time at which the query runs; what it means is found where its cast is resolved.
+fn is_word(written: &str) -> bool {
+    let words = ["now", "today", "tomorrow", "yesterday"];
+    words.contains(&written.trim().to_ascii_lowercase().as_str())
+}
+
+/// Whether it is the word for 1970-01-01.
+fn is_epoch(written: &str) -> bool {
+    written.trim().eq_ignore_ascii_case("epoch")
+}
+
 /// `DATE '2024-02-29'`.
 ///
 /// # Errors
 ///
 /// `INVALID_TYPED_LITERAL`, if it is no date.
 pub(super) fn date(written: &str, span: Span) -> Result<Ast> {
-    let days = parse_date(written).ok_or_else(|| invalid_typed("DATE", written, span))?;
+    if is_word(written) {
+        return Ok(cast(
+            text(written, span),
+            (DataType::Date32, TypeUnits::default()),
+            false,
+            span,
+        ));
+    }
+    let days = parse_date(written)
+        .or_else(|| is_epoch(written).then_some(0))
+        .ok_or_else(|| invalid_typed("DATE", written, span))?;
     Ok(constant(Arc::new(Date32Array::from(vec![days])), span))
 }
 
@@ -92,7 +113,16 @@ pub(super) fn date(written: &str, span: Span) -> Result<Ast> {
 ///
 /// `INVALID_TYPED_LITERAL`, if it is no timestamp.
 pub(super) fn timestamp_ntz(written: &str, span: Span) -> Result<Ast> {
+    if is_word(written) {
+        return Ok(cast(
+            text(written, span),
+            (types::timestamp_ntz(), TypeUnits::default()),
+            false,
+            span,
+        ));
+    }
     let micros = parse_timestamp_ntz(written)
+        .or_else(|| is_epoch(written).then_some(0))
         .ok_or_else(|| invalid_typed("TIMESTAMP_NTZ", written, span))?;
     Ok(constant(
         Arc::new(TimestampMicrosecondArray::from(vec![micros])),
@@ -126,9 +156,18 @@ pub(super) fn time(written: &str, span: Span) -> Result<Ast> {
 ///
 /// `INVALID_TYPED_LITERAL`, if it is no timestamp.
 pub(super) fn timestamp(written: &str, span: Span) -> Result<Ast> {
+    if is_word(written) {
+        return Ok(cast(
+            text(written, span),
+            (types::timestamp(), TypeUnits::default()),
+            false,
+            span,
+        ));
+    }
     let moment = |hours: i64| {
         let zone = Zone::Fixed(hours * 3600);
         parse_timestamp(written, zone, hours * 24 * MICROS_PER_HOUR)
+            .or_else(|| is_epoch(written).then_some(0))
             .ok_or_else(|| invalid_typed("TIMESTAMP", written, span))
     };
     let micros = moment(0)?;

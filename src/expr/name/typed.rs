@@ -99,6 +99,7 @@ fn shifted(operator: &str, (left, right): (&Ast, &Ast), schema: &PlanSchema) -> 
             };
             Some(format!("{function}({moved}, {text})"))
         }
+        DataType::Null if operator == "+" => Some(format!("{moved} + {text}")),
         other if is_ansi_interval(&other) => {
             if !(days && moved_type == DataType::Date32) {
                 return Some(format!("{moved} {operator} {text}"));

@@ -24,7 +24,6 @@ pub(super) fn over(call: &AstCall, over: &Over, text: String, schema: &PlanSchem
         format!("{}()", name.to_uppercase())
     } else {
         match name {
-            "first_value" | "last_value" if call.ignores_nulls => text.replacen("_value(", "(", 1),
             "ntile" if call.arguments.is_empty() => "ntile(1)".to_owned(),
             _ => text,
         }

@@ -2,7 +2,8 @@
 //!
 //! A field is quoted where it must be: if it holds the separator, a quote, a line end, or starts with the comment character; quotes
 //! inside are escaped with a backslash. Null is nothing, the empty text is `""`. White space around a text is left out, unless the
-//! options say otherwise. Numbers are written as `CAST(… AS STRING)` writes them, timestamps like `2024-01-31T23:59:59.123Z`.
+//! options say otherwise. Numbers are written as `CAST(… AS STRING)` writes them, timestamps like `2024-01-31T23:59:59.123Z`, binaries as
+//! `[61 62]`. Values with parts (`to_csv` alone writes them) look as in `CAST(… AS STRING)`, of parts that are written as above.
 
 use super::byte;
 use crate::batch::{BatchContext, Timestamp};
@@ -13,7 +14,10 @@ use crate::format::time::TimeFormats;
 use crate::options::Options;
 use crate::types;
 use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
-use arrow::datatypes::{DataType, Date32Type, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{
+    ArrowNativeType, DataType, Date32Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 
@@ -170,6 +174,23 @@ impl CsvWriteOptions {
                     each(micros.is_some().then_some(&write));
                 }
             }
+            DataType::Binary => {
+                for bytes in column.as_binary::<i32>() {
+                    let write = |out: &mut String| {
+                        let pairs = bytes.unwrap_or_default().iter();
+                        let pairs: Vec<String> = pairs.map(|byte| format!("{byte:02X}")).collect();
+                        out.push_str(&format!("[{}]", pairs.join(" ")));
+                    };
+                    each(bytes.is_some().then_some(&write));
+                }
+            }
+            DataType::List(_) | DataType::Map(..) | DataType::Struct(_) => {
+                let parts = self.parts(column)?;
+                for row in 0..column.len() {
+                    let write = |out: &mut String| self.write_parts(&parts, row, out);
+                    each(column.is_valid(row).then_some(&write));
+                }
+            }
             _ => {
                 let context = BatchContext::one_shot(Timestamp(0), "UTC");
                 return cast(column, &DataType::Utf8, false, &context);
@@ -178,22 +199,102 @@ impl CsvWriteOptions {
         Ok(Arc::new(texts.finish()))
     }
 
+    /// The texts of the parts of a column's values.
+    fn parts(&self, column: &ArrayRef) -> Result<Parts> {
+        Ok(match column.data_type() {
+            DataType::Map(..) => {
+                let map = column.as_map();
+                let (keys, values) = (self.texts(map.keys())?, self.texts(map.values())?);
+                Parts::Entries(map.offsets().clone(), keys, values)
+            }
+            DataType::Struct(_) => {
+                let fields = column.as_struct().columns().iter();
+                Parts::Fields(
+                    fields
+                        .map(|field| self.texts(field))
+                        .collect::<Result<_>>()?,
+                )
+            }
+            _ => {
+                let list = column.as_list::<i32>();
+                Parts::Elements(list.offsets().clone(), self.texts(list.values())?)
+            }
+        })
+    }
+
+    /// The value of a row: `[1, 2]`, `{a -> 1}` or `{1, x}`. Null is what stands for it, or nothing.
+    fn write_parts(&self, parts: &Parts, row: usize, out: &mut String) {
+        let push = |space: &str, texts: &ArrayRef, index: usize, out: &mut String| {
+            let texts = texts.as_string::<i32>();
+            let text = if texts.is_valid(index) {
+                texts.value(index)
+            } else {
+                &self.null_value
+            };
+            if texts.is_valid(index) || !text.is_empty() {
+                out.push_str(space);
+            }
+            out.push_str(text);
+        };
+        let between = |number: usize, out: &mut String| {
+            let (comma, space) = if number > 0 { (",", " ") } else { ("", "") };
+            out.push_str(comma);
+            space
+        };
+        let bounds = |offsets: &OffsetBuffer<i32>| {
+            let at = |index: usize| offsets.get(index).map_or(0, |offset| offset.as_usize());
+            (at(row)..at(row + 1)).enumerate()
+        };
+        out.push(if matches!(parts, Parts::Elements(..)) {
+            '['
+        } else {
+            '{'
+        });
+        match parts {
+            Parts::Elements(offsets, texts) => {
+                for (number, index) in bounds(offsets) {
+                    let space = between(number, out);
+                    push(space, texts, index, out);
+                }
+            }
+            Parts::Entries(offsets, keys, values) => {
+                for (number, index) in bounds(offsets) {
+                    let space = between(number, out);
+                    push(space, keys, index, out);
+                    out.push_str(" ->");
+                    push(" ", values, index, out);
+                }
+            }
+            Parts::Fields(fields) => {
+                for (number, texts) in fields.iter().enumerate() {
+                    let space = between(number, out);
+                    push(space, texts, row, out);
+                }
+            }
+        }
+        out.push(if matches!(parts, Parts::Elements(..)) {
+            ']'
+        } else {
+            '}'
+        });
+    }
+
     /// Appends a field.
     fn write_field(&self, value: Option<&str>, into: &mut Vec<u8>) {
         let Some(value) = value else {
             into.extend_from_slice(self.null_value.as_bytes());
             return;
         };
-        if value.is_empty() {
-            into.extend_from_slice(self.empty_value.as_bytes());
-            return;
-        }
         let mut text = value;
         if self.trims_start {
             text = text.trim_start_matches(|letter: char| letter <= ' ');
         }
         if self.trims_end {
             text = text.trim_end_matches(|letter: char| letter <= ' ');
+        }
+        if text.is_empty() {
+            into.extend_from_slice(self.empty_value.as_bytes());
+            return;
         }
         let needs_quotes = |byte: u8| {
             byte == self.separator || byte == self.quote || byte == b'\n' || byte == b'\r'
@@ -211,4 +312,11 @@ impl CsvWriteOptions {
         }
         into.push(self.quote);
     }
+}
+
+/// The parts of a column of arrays, maps or structs, as texts.
+enum Parts {
+    Elements(OffsetBuffer<i32>, ArrayRef),
+    Entries(OffsetBuffer<i32>, ArrayRef, ArrayRef),
+    Fields(Vec<ArrayRef>),
 }

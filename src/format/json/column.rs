@@ -561,7 +561,7 @@ impl Numbers<Date32Type> {
         let value = match token(cursor)? {
             Token::Text(raw) => {
                 let text = work.text(raw, at)?.to_owned();
-                work.times.date(&text)
+                work.times.date_or_days(&text)
             }
             Token::Null => {
                 self.push_null();

@@ -3,7 +3,8 @@
 //! A path is `$` and steps: `.name` or `['name']`, `[0]`, `[*]`. The rules are Hive's, as Spark has them:
 //! - A string that is found alone is given without quotes, everything else as JSON without white space.
 //! - `[*]` gives an array of what it finds, or the one thing it finds without an array around it; two in a row flatten.
-//! - Null that a name stands for counts as not found. Of several equal names the first that gives something counts.
+//! - Null that a name stands for counts as not found. Of several equal names the first that gives something counts (for
+//!   `json_tuple` the last).
 
 use super::JsonOptions;
 use super::cursor::{Cursor, Read, Syntax, unescape};
@@ -14,6 +15,8 @@ use super::text::rewrite;
 enum Step {
     /// `.name`
     Name(Vec<u8>),
+    /// A name for `json_tuple`: of several equal ones the last that gives something counts.
+    LastName(Vec<u8>),
     /// `[3]`
     Index(u64),
     /// `[*]`
@@ -69,9 +72,9 @@ impl JsonPath {
         Some(JsonPath(steps))
     }
 
-    /// The path to a field of the outermost object.
-    pub(crate) fn field(name: &str) -> JsonPath {
-        JsonPath(vec![Step::Name(name.as_bytes().to_vec())])
+    /// The path to a field of the outermost object, and there to the last of this name.
+    pub(crate) fn last_field(name: &str) -> JsonPath {
+        JsonPath(vec![Step::LastName(name.as_bytes().to_vec())])
     }
 
     /// Appends what the path names in `json`; whether there is anything. Not, if the text is no JSON.
@@ -158,7 +161,19 @@ fn follow(
             Ok(true)
         }
         [Step::Name(name), rest @ ..] if cursor.peek() == Some(b'{') => {
-            follow_name(cursor, output, style, (name, rest))
+            follow_name(cursor, name, &mut |cursor, is_found| {
+                if is_found {
+                    return cursor.skip_value().map(|()| true);
+                }
+                follow(cursor, output, style, rest)
+            })
+        }
+        [Step::LastName(name), rest @ ..] if cursor.peek() == Some(b'{') => {
+            let start = output.text.len();
+            follow_name(cursor, name, &mut |cursor, _| {
+                output.text.truncate(start);
+                follow(cursor, output, style, rest)
+            })
         }
         [Step::Every, Step::Every, rest @ ..] if is_array => in_array(output, |output| {
             each_element(cursor, &mut |cursor, _| {
@@ -190,12 +205,12 @@ fn follow(
     }
 }
 
-/// Looks into the fields of an object called `name`, until one gives something.
-fn follow_name(
-    cursor: &mut Cursor<'_>,
-    output: &mut Output<'_>,
-    style: Style,
-    (name, rest): (&[u8], &[Step]),
+/// Visits the fields of an object called `name` that are not null, and says whether a field before gave something; whether the last visit
+/// did.
+fn follow_name<'a>(
+    cursor: &mut Cursor<'a>,
+    name: &[u8],
+    visit: &mut dyn FnMut(&mut Cursor<'a>, bool) -> Read<bool>,
 ) -> Read<bool> {
     cursor.advance(1);
     let mut found = false;
@@ -210,8 +225,8 @@ fn follow_name(
             raw.bytes == name
         };
         cursor.skip_space()?;
-        if is_wanted && !found && cursor.peek() != Some(b'n') {
-            found = follow(cursor, output, style, rest)?;
+        if is_wanted && cursor.peek() != Some(b'n') {
+            found = visit(cursor, found)?;
         } else {
             cursor.skip_value()?;
         }

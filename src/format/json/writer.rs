@@ -12,6 +12,7 @@ use crate::format::only;
 use crate::format::time::TimeFormats;
 use crate::options::Options;
 use crate::types;
+use crate::variant::{VariantColumn, write_json};
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Decimal128Array, Float32Array,
     Float64Array, Int8Array, Int16Array, Int32Array, Int64Array, ListArray, MapArray, StringArray,
@@ -89,6 +90,8 @@ enum Values<'a> {
     List(&'a ListArray, Box<JsonWriter<'a>>),
     Map(&'a MapArray, Box<JsonWriter<'a>>),
     Struct(&'a StructArray, Vec<FieldWriter<'a>>),
+    /// As JSON, which a VARIANT is easily written as, if it is one.
+    Variant(Vec<Option<String>>),
 }
 
 /// A field of a struct: its name in quotes with the colon behind it, and its values.
@@ -139,6 +142,18 @@ impl<'a> JsonWriter<'a> {
             DataType::Map(..) => {
                 let map = array.as_map();
                 Values::Map(map, Box::new(JsonWriter::new(map.values(), options)?))
+            }
+            variant if *variant == types::variant() => {
+                let column = VariantColumn::of(array)?;
+                let texts = (0..column.len()).map(|row| {
+                    let node = column.node(row)?;
+                    Ok(node.map(|node| {
+                        let mut text = String::new();
+                        write_json(&node, options.times.zone(), &mut text);
+                        text
+                    }))
+                });
+                Values::Variant(texts.collect::<Result<_>>()?)
             }
             DataType::Struct(_) => return JsonWriter::of_struct(array.as_struct(), options),
             other => {
@@ -232,6 +247,10 @@ impl<'a> JsonWriter<'a> {
             }
             Values::Map(array, values) if array.is_valid(row) => {
                 self.write_map(array, values, row, into);
+            }
+            Values::Variant(texts) if texts.get(row).is_some_and(Option::is_some) => {
+                let text = texts.get(row).and_then(Option::as_deref);
+                into.extend_from_slice(text.unwrap_or_default().as_bytes());
             }
             Values::Struct(array, fields) if array.is_valid(row) => {
                 self.write_fields(fields, row, into);

@@ -304,7 +304,13 @@ fn add(left: &DataType, right: &DataType) -> Option<Typed> {
         (DataType::Date32, DataType::Int8 | DataType::Int16 | DataType::Int32) => {
             Some(moved_by(DataType::Int32))
         }
-        (DataType::Date32, DataType::Null) => Some(moved_by(DataType::Int32)),
+        // A null without a type is taken for an interval.
+        (DataType::Date32, DataType::Null) => Some(Typed {
+            left: timestamp(),
+            right: day_time_interval(),
+            returns: timestamp(),
+        }),
+        (DataType::Timestamp(_, _), DataType::Null) => Some(moved_by(day_time_interval())),
         (datetime, interval) if is_datetime(datetime) && *interval == year_month_interval() => {
             Some(moved_by(year_month_interval()))
         }
@@ -336,7 +342,7 @@ fn subtract(left: &DataType, right: &DataType) -> Option<Typed> {
                 timestamp()
             }))
         }
-        (DataType::Date32, DataType::Date32 | DataType::Utf8)
+        (DataType::Date32, DataType::Date32 | DataType::Utf8 | DataType::Null)
         | (DataType::Utf8 | DataType::Null, DataType::Date32) => Some(difference(DataType::Date32)),
         (DataType::Null, interval) if is_ansi_interval(interval) => Some(same(interval)),
         // The other direction would subtract from an interval.

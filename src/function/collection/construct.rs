@@ -4,6 +4,7 @@ use super::build::ListBuilder;
 use super::element::{Keys, is_null};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind, Value};
+use crate::function::normalize_floats;
 use crate::function::signature::constant;
 use crate::function::{Call, ScalarFunction, Signature};
 use crate::types::{common_type_of, list_of, map_fields, map_key_value, map_of, sql_name};
@@ -153,7 +154,7 @@ fn map(call: &Call<'_>) -> Result<ArrayRef> {
     map_array(call.returns, (key_column, value_column), offsets, nulls)
 }
 
-/// Maps of these entries, checked: no key is null, none is there twice.
+/// Maps of these entries, checked: no key is null, none is there twice, where 0.0 and -0.0 are one.
 pub(super) fn map_array(
     data_type: &DataType,
     (keys, values): (ArrayRef, ArrayRef),
@@ -164,6 +165,7 @@ pub(super) fn map_array(
     else {
         return Err(Error::internal("a map was to be made of another type"));
     };
+    let keys = normalize_floats(&keys);
     check_keys(&keys, &offsets)?;
     let fields = map_fields(key.clone(), value.clone());
     let structs = StructArray::try_new(fields, vec![keys, values], None)?;

@@ -16,7 +16,7 @@ use crate::types;
 use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Int64Array, StringBuilder, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{DataType, Int64Type, Time64MicrosecondType, TimeUnit};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, Time64MicrosecondType, TimeUnit};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -255,21 +255,24 @@ fn numbers() -> Vec<ScalarFunction> {
 struct Reader<'a> {
     call: &'a Call<'a>,
     zone: Zone,
+    compile: fn(&str) -> Result<Pattern>,
     patterns: HashMap<String, Pattern>,
 }
 
 impl<'a> Reader<'a> {
-    fn new(call: &'a Call<'a>) -> Result<Reader<'a>> {
+    fn new(call: &'a Call<'a>, compile: fn(&str) -> Result<Pattern>) -> Result<Reader<'a>> {
         Ok(Reader {
             call,
             zone: zone(call)?,
+            compile,
             patterns: HashMap::new(),
         })
     }
 
     fn pattern(&mut self, text: &str) -> Result<&Pattern> {
         if !self.patterns.contains_key(text) {
-            self.patterns.insert(text.to_owned(), Pattern::new(text)?);
+            let pattern = (self.compile)(text)?;
+            self.patterns.insert(text.to_owned(), pattern);
         }
         self.patterns
             .get(text)
@@ -316,22 +319,18 @@ fn resolve_parse(
     is_try: bool,
 ) -> Result<Signature> {
     count_arguments(name, arguments, 1, 2)?;
-    let mut types = vec![if arguments.len() == 2 {
-        argument_type(name, arguments, 0, &[Wanted::Exactly(DataType::Utf8)])?
-    } else {
-        let wanted = [
-            DataType::Utf8,
-            DataType::Date32,
-            types::timestamp(),
-            types::timestamp_ntz(),
-        ];
-        let mut wanted = wanted.map(Wanted::Exactly).to_vec();
-        // Seconds since 1970.
-        if returns == types::timestamp() {
-            wanted.push(Wanted::Numeric);
-        }
-        argument_type(name, arguments, 0, &wanted)?
-    }];
+    let wanted = [
+        DataType::Utf8,
+        DataType::Date32,
+        types::timestamp(),
+        types::timestamp_ntz(),
+    ];
+    let mut wanted = wanted.map(Wanted::Exactly).to_vec();
+    // Seconds since 1970.
+    if arguments.len() == 1 && returns == types::timestamp() {
+        wanted.push(Wanted::Numeric);
+    }
+    let mut types = vec![argument_type(name, arguments, 0, &wanted)?];
     if arguments.len() == 2 {
         types.push(argument_type(
             name,
@@ -347,10 +346,15 @@ fn resolve_parse(
     })
 }
 
+/// Whether there is a pattern, and a text to read by it: a pattern says nothing about what is a date or moment already.
+fn is_read_by_pattern(call: &Call<'_>) -> Result<bool> {
+    Ok(has(call, 1) && column(call, 0)?.data_type() == &DataType::Utf8)
+}
+
 fn to_moment(call: &Call<'_>, is_try: bool) -> Result<ArrayRef> {
-    if has(call, 1) {
+    if is_read_by_pattern(call)? {
         return Ok(time_array(
-            Reader::new(call)?.moments(is_try)?,
+            Reader::new(call, Pattern::to_read)?.moments(is_try)?,
             call.returns,
         ));
     }
@@ -358,10 +362,10 @@ fn to_moment(call: &Call<'_>, is_try: bool) -> Result<ArrayRef> {
 }
 
 fn to_date(call: &Call<'_>, is_try: bool) -> Result<ArrayRef> {
-    if !has(call, 1) {
+    if !is_read_by_pattern(call)? {
         return crate::cast::cast(&column(call, 0)?, call.returns, is_try, call.context);
     }
-    let mut reader = Reader::new(call)?;
+    let mut reader = Reader::new(call, Pattern::to_read)?;
     let zone = reader.zone;
     let moments = reader.moments(is_try)?;
     let day = |time: i64| i32::try_from(zone.to_local(time).div_euclid(MICROS_PER_DAY)).ok();
@@ -422,13 +426,14 @@ fn unix_timestamp(call: &Call<'_>) -> Result<ArrayRef> {
                 .map(moment)
                 .collect::<Result<TimestampMicrosecondArray>>()?
         }
-        Some(_) => Reader::new(call)?.moments(false)?,
+        Some(_) => Reader::new(call, Pattern::to_read)?.moments(false)?,
         None => {
             let moments = crate::cast::cast(&source, &types::timestamp(), false, call.context)?;
             moments.as_primitive().clone()
         }
     };
-    let seconds: Int64Array = moments.unary(|time| time.div_euclid(1_000_000));
+    // Spark cuts the fraction off, also before 1970.
+    let seconds: Int64Array = moments.unary(|time| time / 1_000_000);
     Ok(Arc::new(seconds))
 }
 
@@ -490,7 +495,7 @@ fn from_unixtime(call: &Call<'_>) -> Result<ArrayRef> {
 
 /// Wall-clock times by the pattern of argument 1, or the default one.
 fn format_all(call: &Call<'_>, local: &TimestampMicrosecondArray) -> Result<ArrayRef> {
-    let mut reader = Reader::new(call)?;
+    let mut reader = Reader::new(call, Pattern::new)?;
     let zone = (reader.zone, call.context.time_zone.as_str());
     let constant = if has(call, 1) {
         constant_text(call, 1)
@@ -545,7 +550,7 @@ fn moments(call: &Call<'_>, factor: i64) -> Result<ArrayRef> {
     Ok(time_array(moments, call.returns))
 }
 
-/// Whole seconds stay exact; fractions go through doubles or decimals by the rules of CAST.
+/// Whole seconds stay exact; decimals go by the rules of CAST, and doubles that are no finite number become null.
 fn resolve_seconds(arguments: &[Expr]) -> Result<Signature> {
     count_arguments("timestamp_seconds", arguments, 1, 1)?;
     let given = argument_type("timestamp_seconds", arguments, 0, &[Wanted::Numeric])?;
@@ -555,15 +560,28 @@ fn resolve_seconds(arguments: &[Expr]) -> Result<Signature> {
         given
     };
     Ok(Signature {
+        is_nullable: any_nullable(arguments) || types::is_floating(&wanted),
         arguments: vec![wanted],
         returns: types::timestamp(),
-        is_nullable: any_nullable(arguments),
     })
 }
 
 fn timestamp_seconds(call: &Call<'_>) -> Result<ArrayRef> {
     match column(call, 0)?.data_type() {
         DataType::Int64 => moments(call, 1_000_000),
+        DataType::Float32 | DataType::Float64 => {
+            let seconds = arrow::compute::cast(&column(call, 0)?, &DataType::Float64)?;
+            let seconds = seconds.as_primitive::<Float64Type>().iter();
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "it stops at either end, as Java's does"
+            )]
+            let moments: TimestampMicrosecondArray = seconds
+                .map(|seconds| seconds.filter(|seconds| seconds.is_finite()))
+                .map(|seconds| seconds.map(|seconds| (seconds * 1e6) as i64))
+                .collect();
+            Ok(time_array(moments, call.returns))
+        }
         _ => crate::cast::cast(&column(call, 0)?, call.returns, false, call.context),
     }
 }

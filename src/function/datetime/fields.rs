@@ -8,7 +8,9 @@ use crate::expr::Expr;
 use crate::function::signature::{any_nullable, constant, count_arguments, unexpected_type};
 use crate::function::{Call, ScalarFunction, Signature};
 use crate::types;
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int32Array, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Decimal128Array, Int32Array, StringArray, new_null_array,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, DurationMicrosecondType, IntervalUnit, IntervalYearMonthType, TimeUnit,
@@ -311,11 +313,21 @@ fn resolve_part(name: &str, arguments: &[Expr]) -> Result<Signature> {
     let text = field
         .as_string_opt::<i32>()
         .filter(|field| field.is_valid(0))
-        .map(|field| field.value(0).to_owned())
-        .unwrap_or_default();
+        .map(|field| field.value(0).to_owned());
     let source = arguments
         .get(1)
         .ok_or_else(|| Error::internal("extract without a source"))?;
+    let Some(text) = text else {
+        // Nobody knows of which type a part is that nobody names: Spark says a double.
+        return Ok(Signature {
+            arguments: arguments
+                .iter()
+                .map(|argument| argument.data_type.clone())
+                .collect(),
+            returns: DataType::Float64,
+            is_nullable: true,
+        });
+    };
     let invalid = || {
         Error::invalid(format!(
             "cannot extract this field. field=`{text}`, source=`{}`",
@@ -334,10 +346,7 @@ fn resolve_part(name: &str, arguments: &[Expr]) -> Result<Signature> {
             (time_type(&source.data_type), DataType::Int32)
         }
         (DataType::Utf8 | DataType::Null, Part::Second) => (types::timestamp(), seconds),
-        (DataType::Utf8 | DataType::Null, Part::Hour | Part::Minute) => {
-            (types::timestamp(), DataType::Int32)
-        }
-        (DataType::Utf8 | DataType::Null, _) => (DataType::Date32, DataType::Int32),
+        (DataType::Utf8 | DataType::Null, _) => (types::timestamp(), DataType::Int32),
         (DataType::Duration(_), Part::Second) => (source.data_type.clone(), seconds),
         (DataType::Duration(_), Part::Day) => (source.data_type.clone(), DataType::Int32),
         (DataType::Interval(IntervalUnit::YearMonth), Part::Year) => {
@@ -372,6 +381,9 @@ fn time_type(source: &DataType) -> DataType {
 }
 
 fn part_kernel(call: &Call<'_>) -> Result<ArrayRef> {
+    if call.returns == &DataType::Float64 {
+        return Ok(new_null_array(call.returns, call.rows));
+    }
     let part = constant_text(call, 0)
         .and_then(|name| part_named(&name))
         .ok_or_else(|| Error::internal("extract of a field that was not resolved"))?;

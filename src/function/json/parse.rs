@@ -240,8 +240,9 @@ fn resolve_to_json(arguments: &[Expr]) -> Result<Signature> {
     let input = argument(name, arguments, 0)?;
     if !matches!(
         input.data_type,
-        DataType::Struct(_) | DataType::List(_) | DataType::Map(..)
-    ) {
+        DataType::Null | DataType::Struct(_) | DataType::List(_) | DataType::Map(..)
+    ) && input.data_type != types::variant()
+    {
         return Err(Error::invalid(format!(
             "to_json takes a struct, an array or a map. type=`{}`",
             types::sql_name(&input.data_type)
@@ -250,9 +251,11 @@ fn resolve_to_json(arguments: &[Expr]) -> Result<Signature> {
         .with_span(input.span));
     }
     let options = write_options(&options_of(name, arguments, 1)?, "UTC")?;
-    // Refuses types that cannot be written.
-    JsonWriter::new(&arrow::array::new_empty_array(&input.data_type), &options)
-        .map_err(|error| error.with_span(input.span))?;
+    if input.data_type != DataType::Null {
+        // Refuses types that cannot be written.
+        JsonWriter::new(&arrow::array::new_empty_array(&input.data_type), &options)
+            .map_err(|error| error.with_span(input.span))?;
+    }
     Ok(Signature {
         arguments: arguments
             .iter()
@@ -266,6 +269,9 @@ fn resolve_to_json(arguments: &[Expr]) -> Result<Signature> {
 fn to_json(call: &Call<'_>) -> Result<ArrayRef> {
     let options = write_options(&call_options(call, 1), &call.context.time_zone)?;
     let values = first(call)?;
+    if values.data_type() == &DataType::Null {
+        return Ok(new_null_array(call.returns, values.len()));
+    }
     let writer = JsonWriter::new(values, &options)?;
     let mut texts = StringBuilder::with_capacity(values.len(), values.len() * 32);
     let mut text = Vec::new();

@@ -64,7 +64,9 @@ fn tuple(call: &Call<'_>) -> Result<ArrayRef> {
                 values.append_null();
                 continue;
             };
-            let path = paths.entry(name).or_insert_with(|| JsonPath::field(name));
+            let path = paths
+                .entry(name)
+                .or_insert_with(|| JsonPath::last_field(name));
             let mut found = Vec::new();
             if path.find(json.as_bytes(), &mut found) {
                 values.append_value(String::from_utf8_lossy(&found));

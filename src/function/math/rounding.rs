@@ -215,24 +215,31 @@ fn bound(rounding: Rounding, call: &Call<'_>) -> Result<ArrayRef> {
     }
     let [input]: &[Value; 1] = arguments(call)?;
     let array = input.array();
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "Spark saturates here, as Java does"
-    )]
     if is_floating(array.data_type()) {
-        let longs =
-            array
-                .as_primitive::<Float64Type>()
-                .unary::<_, Int64Type>(|value| match rounding {
-                    Rounding::Ceiling => value.ceil() as i64,
-                    _ => value.floor() as i64,
-                });
+        let longs = array
+            .as_primitive::<Float64Type>()
+            .try_unary::<_, Int64Type, _>(|value| match rounding {
+                Rounding::Ceiling => long(value.ceil()),
+                _ => long(value.floor()),
+            })?;
         return Ok(Arc::new(longs));
     }
     match array.data_type() {
         DataType::Decimal128(_, _) => decimals(rounding, array, 0, call.returns),
         _ => Ok(Arc::clone(array)),
     }
+}
+
+/// A whole double as a long; NaN is 0.
+fn long(value: f64) -> Result<i64> {
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    if value.abs() > END {
+        return Err(Error::data("a number does not fit into a BIGINT")
+            .with_condition("ARITHMETIC_OVERFLOW"));
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "it fits, or is NaN")]
+    let long = value as i64;
+    Ok(long)
 }
 
 /// A quotient by a positive power of ten, rounded.

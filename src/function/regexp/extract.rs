@@ -85,9 +85,8 @@ fn searches() -> Vec<ScalarFunction> {
                     let Some((start, _)) = pattern.find_at(text, 0)? else {
                         return Ok(0);
                     };
-                    // Java counts UTF-16 units.
                     let before = text.get(..start).unwrap_or_default();
-                    Ok(i32::try_from(before.encode_utf16().count() + 1).unwrap_or(i32::MAX))
+                    Ok(i32::try_from(before.chars().count() + 1).unwrap_or(i32::MAX))
                 })
             },
             is_deterministic: true,

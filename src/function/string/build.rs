@@ -7,11 +7,12 @@ mod pad;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::function::kernel::{
-    Column, Ints, Longs, Text, argument, text_into, text_of, try_text_into,
+    Bytes, Column, Ints, Longs, Text, argument, bytes_of, text_into, text_of, try_bytes_into,
+    try_text_into,
 };
 use crate::function::signature::{
-    BIGINT, INT, TEXT, Wanted, argument_type, argument_types, count_arguments, null_if_any_is,
-    nullable, rule, unexpected_type,
+    BIGINT, BINARY, INT, TEXT, Wanted, argument_type, argument_types, count_arguments,
+    null_if_any_is, nullable, rule, unexpected_type,
 };
 use crate::function::{Call, ScalarFunction, Signature};
 use crate::types;
@@ -33,7 +34,7 @@ fn replacing() -> Vec<ScalarFunction> {
         ScalarFunction {
             name: "reverse",
             usage: "reverse(expr)",
-            description: "The characters of a string, or the elements of an array, in reverse order.",
+            description: "The characters of a string, the bytes of a binary or the elements of an array, in reverse order.",
             example: "SELECT reverse('tide')",
             resolve: resolve_reverse,
             kernel: reverse,
@@ -158,7 +159,11 @@ fn making() -> Vec<ScalarFunction> {
 }
 
 fn resolve_reverse(arguments: &[Expr]) -> Result<Signature> {
-    let wanted: &[&[Wanted]] = &[&[Wanted::Exactly(DataType::Utf8), Wanted::Array]];
+    let wanted: &[&[Wanted]] = &[&[
+        Wanted::Exactly(DataType::Utf8),
+        Wanted::Exactly(DataType::Binary),
+        Wanted::Array,
+    ]];
     let types = argument_types("reverse", arguments, wanted, 1)?;
     let returns = types.first().cloned().unwrap_or(DataType::Utf8);
     Ok(null_if_any_is(arguments, types, returns))
@@ -170,6 +175,12 @@ fn reverse(call: &Call<'_>) -> Result<ArrayRef> {
         return text_into(call.rows, |row, out| {
             out.extend(text.get(row)?.chars().rev());
             Some(())
+        });
+    }
+    if argument(call, 0)?.data_type() == &DataType::Binary {
+        let bytes: Bytes<'_> = Column::of(call, 0)?;
+        return try_bytes_into(call.rows, |row, out| {
+            Ok(bytes.get(row).map(|bytes| out.extend(bytes.iter().rev())))
         });
     }
     let lists = argument(call, 0)?.array().as_list::<i32>();
@@ -317,40 +328,47 @@ fn repeat(call: &Call<'_>) -> Result<ArrayRef> {
 fn resolve_elt(arguments: &[Expr]) -> Result<Signature> {
     count_arguments("elt", arguments, 2, usize::MAX)?;
     let inputs = arguments.get(1..).unwrap_or_default();
-    if inputs
+    let is_binary = inputs
         .iter()
-        .all(|input| input.data_type == DataType::Binary)
-    {
-        return Err(Error::unsupported("`elt` of binaries"));
-    }
+        .all(|input| input.data_type == DataType::Binary);
+    let (wanted, returns) = if is_binary {
+        (BINARY, DataType::Binary)
+    } else {
+        (TEXT, DataType::Utf8)
+    };
     let mut types = vec![argument_type("elt", arguments, 0, INT)?];
     for index in 1..arguments.len() {
-        types.push(argument_type("elt", arguments, index, TEXT)?);
+        types.push(argument_type("elt", arguments, index, wanted)?);
     }
-    Ok(nullable(types, DataType::Utf8))
+    Ok(nullable(types, returns))
 }
 
 fn elt(call: &Call<'_>) -> Result<ArrayRef> {
     let number: Ints<'_> = Column::of(call, 0)?;
-    let inputs: Result<Vec<Text<'_>>> = (1..call.arguments.len())
-        .map(|index| Column::of(call, index))
-        .collect();
-    let inputs = inputs?;
+    let count = call.arguments.len() - 1;
     let mut failed = None;
-    let result = text_of(call.rows, |row| {
+    let mut chosen = |row: usize| {
         let number = number.get(row)?;
         let input = usize::try_from(number).ok().filter(|number| *number > 0);
-        if let Some(input) = input.and_then(|number| inputs.get(number - 1)) {
-            return input.get(row);
+        let input = input.filter(|number| *number <= count);
+        if input.is_none() {
+            failed = Some(number);
         }
-        failed = Some(number);
-        None
-    })?;
+        Some(input? - 1)
+    };
+    let result = if call.returns == &DataType::Binary {
+        let inputs = (1..=count).map(|index| Column::of(call, index));
+        let inputs: Vec<Bytes<'_>> = inputs.collect::<Result<_>>()?;
+        bytes_of(call.rows, |row| inputs.get(chosen(row)?)?.get(row))?
+    } else {
+        let inputs = (1..=count).map(|index| Column::of(call, index));
+        let inputs: Vec<Text<'_>> = inputs.collect::<Result<_>>()?;
+        text_of(call.rows, |row| inputs.get(chosen(row)?)?.get(row))?
+    };
     match failed {
         None => Ok(result),
         Some(number) => Err(Error::data(format!(
-            "`elt` has no input with this number. number=`{number}` inputs=`{}`",
-            inputs.len()
+            "`elt` has no input with this number. number=`{number}` inputs=`{count}`"
         ))
         .with_condition("INVALID_ARRAY_INDEX")),
     }

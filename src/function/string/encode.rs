@@ -29,7 +29,7 @@ fn codings() -> Vec<ScalarFunction> {
         ScalarFunction {
             name: "base64",
             usage: "base64(bin)",
-            description: "The bytes in Base64, without line breaks.",
+            description: "The bytes in Base64, in lines of 76 letters.",
             example: "SELECT base64('tide')",
             resolve: |arguments| rule("base64", arguments, &[BINARY], 1, DataType::Utf8),
             kernel: |call| {

@@ -1,9 +1,10 @@
 //! Generators: functions that give several rows for one.
 
-use crate::analyze::call::{apply_named, in_order, is_generator};
-use crate::analyze::{Analyzer, cast_to, literal_value, mismatch, null_of};
+use crate::analyze::call::{UNPIVOT, apply_named, in_order, is_generator};
+use crate::analyze::{Analyzer, cast_to, mismatch, null_of};
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstCall, AstKind, Expr, call_text, common_units};
+use crate::function::signature::folded_as;
 use crate::plan::builder::node;
 use crate::plan::{Column, Generator, LogicalPlan, PlanNode};
 use crate::types::{TypeUnits, common_type_of, map_key_value, sql_name};
@@ -89,7 +90,7 @@ impl Made {
             None => (call.name.as_str(), false),
         };
         let (generator, mut columns) = match function {
-            "stack" => stack(analyzer, ast, call)?,
+            "stack" | UNPIVOT => stack(analyzer, ast, call)?,
             "inline" => {
                 let input = argument(analyzer, call, "inline(input)")?;
                 inline(analyzer, ast, input)?
@@ -286,8 +287,12 @@ fn stack(analyzer: &mut Analyzer<'_>, ast: &Ast, call: &AstCall) -> Result<Parts
         )
         .with_condition("WRONG_NUM_ARGS.WITHOUT_SUGGESTION"));
     };
-    let rows = literal_value(rows)
-        .and_then(|value| value.as_primitive_opt::<Int32Type>())
+    if rows.data_type != DataType::Int32 {
+        return Err(wrong_input(analyzer, ast, "INT", &rows.data_type));
+    }
+    let rows = folded_as("stack", std::slice::from_ref(rows), 0, &DataType::Int32)?;
+    let rows = rows
+        .as_primitive_opt::<Int32Type>()
         .filter(|value| value.is_valid(0))
         .and_then(|value| usize::try_from(value.value(0)).ok())
         .filter(|rows| *rows > 0)
@@ -300,16 +305,17 @@ fn stack(analyzer: &mut Analyzer<'_>, ast: &Ast, call: &AstCall) -> Result<Parts
     let mut values = values.to_vec();
     for position in 0..width {
         let slots: Vec<&Expr> = values.iter().skip(position).step_by(width).collect();
-        let data_type =
-            common_type_of(slots.iter().map(|value| &value.data_type)).ok_or_else(|| {
-                mismatch(
-                    "STACK_COLUMN_DIFF_TYPES",
-                    &text(),
-                    &format!(
-                        "the data type of column {position} does not have the same type in each row"
-                    ),
-                )
-            })?;
+        let types = slots.iter().map(|value| &value.data_type);
+        let is_one = call.name == UNPIVOT || is_one_type(types.clone());
+        let data_type = common_type_of(types).filter(|_| is_one).ok_or_else(|| {
+            mismatch(
+                "STACK_COLUMN_DIFF_TYPES",
+                &text(),
+                &format!(
+                    "the data type of column {position} does not have the same type in each row"
+                ),
+            )
+        })?;
         let is_nullable = slots.len() < rows || slots.iter().any(|value| value.is_nullable);
         let units = common_units(&data_type, slots.iter().copied());
         let name = format!("col{position}");
@@ -326,6 +332,15 @@ fn stack(analyzer: &mut Analyzer<'_>, ast: &Ast, call: &AstCall) -> Result<Parts
         values.push(null_of(&missing));
     }
     Ok((Generator::Stack { rows, values }, columns))
+}
+
+/// Whether these are one type, leaving out nulls without a type.
+fn is_one_type<'a>(types: impl Iterator<Item = &'a DataType>) -> bool {
+    let mut types = types.filter(|data_type| **data_type != DataType::Null);
+    let Some(first) = types.next() else {
+        return true;
+    };
+    types.all(|data_type| sql_name(data_type) == sql_name(first))
 }
 
 fn wrong_input(analyzer: &Analyzer<'_>, ast: &Ast, wanted: &str, found: &DataType) -> Error {

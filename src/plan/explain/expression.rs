@@ -4,6 +4,19 @@ use crate::expr::{Expr, ExprKind, call_text, is_null_constant, literal_text};
 use crate::plan::Column;
 use arrow::datatypes::DataType;
 
+/// The name of a field of a struct, or of the structs of an array; its number, if it has none.
+fn field_name(data_type: &DataType, index: usize) -> String {
+    let structs = match data_type {
+        DataType::List(element) => element.data_type(),
+        other => other,
+    };
+    let name = match structs {
+        DataType::Struct(fields) => fields.get(index).map(|field| field.name().clone()),
+        _ => None,
+    };
+    name.unwrap_or_else(|| index.to_string())
+}
+
 /// The text of an expression over these columns.
 pub(super) fn text(expr: &Expr, columns: &[Column]) -> String {
     match &expr.kind {
@@ -62,11 +75,7 @@ pub(super) fn text(expr: &Expr, columns: &[Column]) -> String {
             format!("coalesce({})", values.join(", "))
         }
         ExprKind::Field(input, index) => {
-            let name = match &input.data_type {
-                DataType::Struct(fields) => fields.get(*index).map(|field| field.name().clone()),
-                _ => None,
-            };
-            let name = name.unwrap_or_else(|| index.to_string());
+            let name = field_name(&input.data_type, *index);
             format!("{}.{name}", text(input, columns))
         }
         ExprKind::Lambda {

@@ -10,6 +10,7 @@ use super::with;
 use crate::expr::{Expr, ExprKind};
 use crate::function::json::with_fields;
 use crate::plan::{LogicalPlan, NamedExpr, PlanNode};
+use arrow::datatypes::DataType;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -156,7 +157,10 @@ fn note(expr: &Expr, uses: &mut Uses) {
                 *used = Use::Whole;
             }
         }
-        ExprKind::Field(input, field) if matches!(input.kind, ExprKind::Column(_)) => {
+        ExprKind::Field(input, field)
+            if matches!(input.kind, ExprKind::Column(_))
+                && matches!(input.data_type, DataType::Struct(_)) =>
+        {
             if let ExprKind::Column(index) = input.kind
                 && let Some(Use::Fields(fields)) = uses.get_mut(index)
             {
@@ -177,7 +181,9 @@ fn pruned(expr: &Expr, used: &Use) -> Expr {
     {
         return narrow;
     }
-    if let ExprKind::Field(input, field) = &expr.kind {
+    if let ExprKind::Field(input, field) = &expr.kind
+        && matches!(input.data_type, DataType::Struct(_))
+    {
         let input = pruned(input, &Use::Fields(BTreeSet::from([*field])));
         return Expr {
             kind: ExprKind::Field(Box::new(input), *field),

@@ -5,6 +5,7 @@
 
 use super::relation::named;
 use super::{Lowering, Plan};
+use crate::analyze::call::UNPIVOT;
 use crate::analyze::column::unresolved_column;
 use crate::analyze::{find_column, is_aggregate_call, resolve};
 use crate::batch::{BatchContext, Timestamp};
@@ -188,7 +189,7 @@ fn unpivoted(input: &Plan, unpivot: &Unpivot) -> Result<Plan> {
     let before = builder::generate(
         input,
         &LateralView {
-            generator: Ast::call("stack", cells),
+            generator: Ast::call(UNPIVOT, cells),
             is_outer: false,
             name: Some(TURNED.to_owned()),
             columns: generated(unpivot)

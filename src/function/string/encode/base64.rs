@@ -1,13 +1,19 @@
-//! Base64 as MIME has it: written without line breaks, read with everything passed over that is not of the alphabet.
+//! Base64 as MIME has it: written in lines of 76 letters, read with everything passed over that is not of the alphabet.
 
 use crate::error::{Error, Result};
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// Appends bytes in Base64, padded.
+/// Bytes in a line.
+const LINE: usize = 57;
+
+/// Appends bytes in Base64, padded, with a line break between lines.
 pub(super) fn encode(bytes: &[u8], out: &mut String) {
     out.reserve(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
+    for (number, chunk) in bytes.chunks(3).enumerate() {
+        if number > 0 && number.is_multiple_of(LINE / 3) {
+            out.push_str("\r\n");
+        }
         let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or_default());
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
         for place in 0..4 {

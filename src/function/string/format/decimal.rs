@@ -1,20 +1,23 @@
-//! `format_number(number, places)`: groups of three digits, rounded half to even, as Java's `DecimalFormat` does it.
+//! `format_number(number, places)`: groups of three digits, rounded half to even, as Java's `DecimalFormat` does it; or by a pattern of its own.
+
+mod pattern;
 
 use crate::cast::{self};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::expr::Expr;
-use crate::function::kernel::{Column, Ints, argument, text_into};
-use crate::function::signature::{INT, Wanted, argument_types, nullable, unexpected_type};
+use crate::function::kernel::{Column, Ints, Text, argument, text_into, try_text_into};
+use crate::function::signature::{INT, TEXT, Wanted, argument_types, nullable, unexpected_type};
 use crate::function::{Call, ScalarFunction, Signature};
 use crate::types::{is_decimal, is_floating};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int64Type};
+use pattern::{Digits, Pattern, Rounding};
 
 pub(super) fn function() -> ScalarFunction {
     ScalarFunction {
         name: "format_number",
-        usage: "format_number(number, places)",
-        description: "The number with commas between thousands and this many decimal places; null for a negative number of places.",
+        usage: "format_number(number, places | pattern)",
+        description: "The number with commas between thousands and this many decimal places, null for a negative number of places; or by a pattern such as '#,##0.00'.",
         example: "SELECT format_number(12332.123456, 4)",
         resolve,
         kernel,
@@ -23,23 +26,24 @@ pub(super) fn function() -> ScalarFunction {
 }
 
 fn resolve(arguments: &[Expr]) -> Result<Signature> {
-    if arguments
+    let has_pattern = arguments
         .get(1)
-        .is_some_and(|places| places.data_type == DataType::Utf8)
-    {
-        return Err(Error::unsupported("`format_number` with a pattern"));
-    }
+        .is_some_and(|places| places.data_type == DataType::Utf8);
     if let Some(places) = arguments.get(1)
         && (is_decimal(&places.data_type) || is_floating(&places.data_type))
     {
         return Err(unexpected_type("format_number", places, 1, "INT or STRING"));
     }
-    let types = argument_types("format_number", arguments, &[&[Wanted::Numeric], INT], 2)?;
+    let second = if has_pattern { TEXT } else { INT };
+    let types = argument_types("format_number", arguments, &[&[Wanted::Numeric], second], 2)?;
     Ok(nullable(types, DataType::Utf8))
 }
 
 fn kernel(call: &Call<'_>) -> Result<ArrayRef> {
     let number = argument(call, 0)?;
+    if argument(call, 1)?.array().data_type() == &DataType::Utf8 {
+        return by_pattern(call);
+    }
     let places: Ints<'_> = Column::of(call, 1)?;
     let digits = digits_of(number.array())?;
     text_into(call.rows, |row, out| {
@@ -53,10 +57,73 @@ fn kernel(call: &Call<'_>) -> Result<ArrayRef> {
     })
 }
 
-/// The text, with places, of the value at an index.
-type Digits<'a> = Box<dyn Fn(usize, usize) -> String + 'a>;
+fn by_pattern(call: &Call<'_>) -> Result<ArrayRef> {
+    let number = argument(call, 0)?;
+    let patterns: Text<'_> = Column::of(call, 1)?;
+    let mut last: Option<(&str, Pattern)> = None;
+    try_text_into(call.rows, |row, out| {
+        let index = number.index(row);
+        let (Some(text), false) = (patterns.get(row), number.array().is_null(index)) else {
+            return Ok(None);
+        };
+        let pattern = match last.take() {
+            Some((before, pattern)) if before == text => pattern,
+            _ => Pattern::new(text)?,
+        };
+        write_by_pattern(number.array(), index, &pattern, out)?;
+        last = Some((text, pattern));
+        Ok(Some(()))
+    })
+}
 
-fn digits_of(array: &ArrayRef) -> Result<Digits<'_>> {
+fn write_by_pattern(
+    array: &ArrayRef,
+    index: usize,
+    pattern: &Pattern,
+    out: &mut String,
+) -> Result<()> {
+    let double = match array.data_type() {
+        DataType::Float64 => Some(array.as_primitive::<Float64Type>().value(index)),
+        DataType::Float32 => Some(array.as_primitive::<Float32Type>().value(index).into()),
+        _ => None,
+    };
+    let digits = match (double, array.data_type()) {
+        (Some(value), _) if !value.is_finite() => {
+            pattern.write_other(value, out);
+            return Ok(());
+        }
+        (Some(value), _) => of_double(value, pattern),
+        (None, DataType::Decimal128(_, scale)) => {
+            let value = array.as_primitive::<Decimal128Type>().value(index);
+            Digits::of(&cast::text::decimal_text(value, *scale)).shifted(pattern.shift())
+        }
+        (None, _) => {
+            let long = arrow::compute::cast(&array.slice(index, 1), &DataType::Int64)?;
+            let value = long.as_primitive::<Int64Type>().value(0);
+            Digits::of(&value.to_string()).shifted(pattern.shift())
+        }
+    };
+    pattern.write(&digits.rounded(pattern.rounding()), out);
+    Ok(())
+}
+
+/// A double is rounded by its exact value, unless its shortest digits are few enough.
+fn of_double(value: f64, pattern: &Pattern) -> Digits {
+    let value = value * 10_f64.powi(i32::try_from(pattern.shift()).unwrap_or(0));
+    let shortest = Digits::of(&format!("{value:e}"));
+    if shortest.clone().rounded(pattern.rounding()) == shortest {
+        return shortest;
+    }
+    Digits::of(&match pattern.rounding() {
+        Rounding::Places(places) => format!("{value:.places$}"),
+        Rounding::Digits(digits) => format!("{value:.*e}", digits.saturating_sub(1)),
+    })
+}
+
+/// The text, with places, of the value at an index.
+type DigitsOf<'a> = Box<dyn Fn(usize, usize) -> String + 'a>;
+
+fn digits_of(array: &ArrayRef) -> Result<DigitsOf<'_>> {
     Ok(match array.data_type() {
         DataType::Float64 => {
             let values = array.as_primitive::<Float64Type>();

@@ -1,19 +1,19 @@
 //! `format_string` (`printf`): the part of Java's `Formatter` that has the same meaning for every value of a type.
 //!
-//! `%s %d %x %o %c %b %e %f %n %%`, upper case forms, argument numbers (`%2$s`), `%<s`, the flags `-`, `+`, space, `0`, `,`, `(`, `#`, width and precision.
-//! What is left out (`%a`, `%g`, `%h`, `%t…`) and pairs of conversion and type that Java refuses are errors.
+//! `%s %d %x %o %c %b %h %e %f %g %a %n %%`, upper case forms, argument numbers (`%2$s`), `%<s`, the flags `-`, `+`, space, `0`, `,`, `(`, `#`, width and
+//! precision. What is left out (`%t…`) and pairs of conversion and type that Java refuses are errors.
 
-use crate::cast::text::{double_text, float_text};
+mod datum;
+mod number;
+
 use crate::error::{Error, Result};
 use crate::expr::{Expr, Value};
 use crate::function::kernel::{Column, Text, try_text_into};
 use crate::function::signature::{TEXT, argument_type, count_arguments};
 use crate::function::{Call, ScalarFunction, Signature};
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, TimestampMicrosecondType,
-};
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
+use datum::Datum;
 use std::iter::Peekable;
 use std::str::CharIndices;
 
@@ -187,63 +187,12 @@ fn parse_specifier(characters: &mut Peekable<CharIndices<'_>>) -> Result<(Specif
     if specifier.width == 0 && (specifier.has('-') || specifier.has('0')) {
         return Err(invalid("the flags `-` and `0` need a width"));
     }
-    if !"sSdxXocCbBeEfn%".contains(conversion) {
+    if !"sSdxXocCbBhHeEfgGaAn%".contains(conversion) {
         return Err(Error::unsupported(format!(
             "`%{conversion}` in `format_string`"
         )));
     }
     Ok((specifier, which))
-}
-
-/// A value as a conversion sees it.
-enum Datum<'a> {
-    Null,
-    Text(&'a str),
-    Boolean(bool),
-    Integer(i64, u32),
-    Double(f64),
-    Float(f32),
-    Decimal(i128, i8),
-}
-
-fn datum(value: &Value, row: usize) -> Result<Datum<'_>> {
-    let (array, index) = (value.array(), value.index(row));
-    if array.is_null(index) || array.data_type() == &DataType::Null {
-        return Ok(Datum::Null);
-    }
-    Ok(match array.data_type() {
-        DataType::Utf8 => Datum::Text(array.as_string::<i32>().value(index)),
-        DataType::Boolean => Datum::Boolean(array.as_boolean().value(index)),
-        DataType::Int8 => Datum::Integer(array.as_primitive::<Int8Type>().value(index).into(), 8),
-        DataType::Int16 => {
-            Datum::Integer(array.as_primitive::<Int16Type>().value(index).into(), 16)
-        }
-        DataType::Int32 => {
-            Datum::Integer(array.as_primitive::<Int32Type>().value(index).into(), 32)
-        }
-        DataType::Int64 => Datum::Integer(array.as_primitive::<Int64Type>().value(index), 64),
-        // Spark hands its own representation on: days and microseconds since the epoch.
-        DataType::Date32 => {
-            Datum::Integer(array.as_primitive::<Date32Type>().value(index).into(), 32)
-        }
-        DataType::Timestamp(_, _) => Datum::Integer(
-            array
-                .as_primitive::<TimestampMicrosecondType>()
-                .value(index),
-            64,
-        ),
-        DataType::Float64 => Datum::Double(array.as_primitive::<Float64Type>().value(index)),
-        DataType::Float32 => Datum::Float(array.as_primitive::<Float32Type>().value(index)),
-        DataType::Decimal128(_, scale) => {
-            Datum::Decimal(array.as_primitive::<Decimal128Type>().value(index), *scale)
-        }
-        other => {
-            return Err(Error::unsupported(format!(
-                "a value of type `{}` in `format_string`",
-                crate::types::sql_name(other)
-            )));
-        }
-    })
 }
 
 impl Specifier {
@@ -254,7 +203,7 @@ impl Specifier {
         let value = values
             .get(self.argument)
             .ok_or_else(|| invalid(&format!("there is no value number {}", self.argument + 1)))?;
-        datum(value, row)
+        datum::of(value, row)
     }
 
     fn has(&self, flag: char) -> bool {
@@ -270,7 +219,8 @@ impl Specifier {
             ('b', Datum::Boolean(value)) => self.cut(value.to_string()),
             ('b', _) => self.cut("true".to_owned()),
             (_, Datum::Null) => self.cut("null".to_owned()),
-            ('s', datum) => self.cut(text_of(&datum)),
+            ('s', datum) => self.cut(datum.text()?),
+            ('h', datum) => self.cut(format!("{:x}", datum.hash()?)),
             ('d', Datum::Integer(value, _)) => self.integer(value),
             ('x', Datum::Integer(value, bits)) => self.unsigned(value, bits, 16),
             ('o', Datum::Integer(value, bits)) => self.unsigned(value, bits, 8),
@@ -283,6 +233,14 @@ impl Specifier {
             ('f', Datum::Float(value)) => self.fixed(f64::from(value)),
             ('e', Datum::Double(value)) => self.scientific(value),
             ('e', Datum::Float(value)) => self.scientific(f64::from(value)),
+            ('g', _) if self.has('#') => return Err(invalid("`%g` does not take the flag `#`")),
+            ('g', Datum::Double(value)) => self.general(value),
+            ('g', Datum::Float(value)) => self.general(f64::from(value)),
+            ('a', _) if self.has('(') || self.has(',') => {
+                return Err(invalid("`%a` does not take the flags `(` and `,`"));
+            }
+            ('a', Datum::Double(value)) => self.hexadecimal(value),
+            ('a', Datum::Float(value)) => self.hexadecimal(f64::from(value)),
             _ => {
                 return Err(invalid(&format!(
                     "`%{}` does not take a value of this type",
@@ -313,155 +271,4 @@ impl Specifier {
             out.push_str(text);
         }
     }
-
-    fn integer(&self, value: i64) -> String {
-        self.signed(value < 0, value.unsigned_abs().to_string())
-    }
-
-    /// Grouping, sign, parentheses and zeros around the digits of a number.
-    fn signed(&self, is_negative: bool, digits: String) -> String {
-        let digits = if self.has(',') {
-            grouped(&digits)
-        } else {
-            digits
-        };
-        let (before, after) = match (is_negative, self.has('(')) {
-            (true, true) => ("(", ")"),
-            (true, false) => ("-", ""),
-            (false, _) if self.has('+') => ("+", ""),
-            (false, _) if self.has(' ') => (" ", ""),
-            (false, _) => ("", ""),
-        };
-        let length = before.len() + digits.len() + after.len();
-        let zeros = if self.has('0') {
-            self.width.saturating_sub(length)
-        } else {
-            0
-        };
-        format!("{before}{}{digits}{after}", "0".repeat(zeros))
-    }
-
-    /// Two's complement in the width of the type.
-    fn unsigned(&self, value: i64, bits: u32, radix: u32) -> String {
-        let mask = u64::MAX >> (64 - bits);
-        let value = value.cast_unsigned() & mask;
-        let prefix = match (self.has('#'), radix) {
-            (true, 16) => "0x",
-            (true, _) => "0",
-            (false, _) => "",
-        };
-        let digits = if radix == 16 {
-            format!("{value:x}")
-        } else {
-            format!("{value:o}")
-        };
-        let length = prefix.len() + digits.len();
-        let zeros = if self.has('0') {
-            self.width.saturating_sub(length)
-        } else {
-            0
-        };
-        format!("{prefix}{}{digits}", "0".repeat(zeros))
-    }
-
-    fn fixed(&self, value: f64) -> String {
-        if !value.is_finite() {
-            return self.not_finite(value);
-        }
-        let digits = half_up(value.abs(), self.precision.unwrap_or(6));
-        self.signed(value.is_sign_negative(), digits)
-    }
-
-    fn scientific(&self, value: f64) -> String {
-        if !value.is_finite() {
-            return self.not_finite(value);
-        }
-        let precision = self.precision.unwrap_or(6);
-        let digits = format!("{:e}", value.abs());
-        let (mantissa, exponent) = digits.split_once('e').unwrap_or((&digits, "0"));
-        let mut exponent: i32 = exponent.parse().unwrap_or_default();
-        let mut mantissa = round_digits(mantissa, precision);
-        if mantissa.starts_with("10") {
-            exponent += 1;
-            mantissa = round_digits("1", precision);
-        }
-        let sign = if exponent < 0 { '-' } else { '+' };
-        let digits = format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs());
-        self.signed(value.is_sign_negative(), digits)
-    }
-
-    fn not_finite(&self, value: f64) -> String {
-        if value.is_nan() {
-            return "NaN".to_owned();
-        }
-        match (value < 0.0, self.has('('), self.has('+')) {
-            (true, true, _) => "(Infinity)".to_owned(),
-            (true, false, _) => "-Infinity".to_owned(),
-            (false, _, true) => "+Infinity".to_owned(),
-            (false, _, false) => "Infinity".to_owned(),
-        }
-    }
-}
-
-/// The text of a value, as `%s` writes it.
-fn text_of(datum: &Datum<'_>) -> String {
-    match datum {
-        Datum::Null => "null".to_owned(),
-        Datum::Text(text) => (*text).to_owned(),
-        Datum::Boolean(value) => value.to_string(),
-        Datum::Integer(value, _) => value.to_string(),
-        Datum::Double(value) => double_text(*value),
-        Datum::Float(value) => float_text(*value),
-        Datum::Decimal(value, scale) => crate::cast::text::decimal_text(*value, *scale),
-    }
-}
-
-/// The shortest digits of a number that is not negative, rounded half up to so many places.
-fn half_up(value: f64, places: usize) -> String {
-    round_digits(&format!("{value}"), places)
-}
-
-/// Rounds decimal digits half up.
-fn round_digits(digits: &str, places: usize) -> String {
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let kept: String = fraction
-        .chars()
-        .chain(std::iter::repeat('0'))
-        .take(places)
-        .collect();
-    let is_up = fraction
-        .as_bytes()
-        .get(places)
-        .is_some_and(|digit| *digit >= b'5');
-    let mut all: Vec<u8> = whole.bytes().chain(kept.bytes()).collect();
-    if is_up {
-        let is_carried = all.iter_mut().rev().all(|digit| {
-            let is_nine = *digit == b'9';
-            *digit = if is_nine { b'0' } else { *digit + 1 };
-            is_nine
-        });
-        if is_carried {
-            all.insert(0, b'1');
-        }
-    }
-    let text = String::from_utf8(all).unwrap_or_default();
-    let (whole, fraction) = text.split_at(text.len() - places);
-    if places == 0 {
-        whole.to_owned()
-    } else {
-        format!("{whole}.{fraction}")
-    }
-}
-
-/// Commas between the thousands of the whole part.
-fn grouped(digits: &str) -> String {
-    let whole = digits.find('.').unwrap_or(digits.len());
-    let mut out = String::new();
-    for (index, digit) in digits.char_indices() {
-        if index > 0 && index < whole && (whole - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
