@@ -105,6 +105,16 @@ impl Analyzer<'_> {
         if self.aggregates.is_none() || !self.parameters.is_empty() {
             return Err(self.refuse_aggregate(ast));
         }
+        if let [star] = call.arguments.as_slice()
+            && call.name == "count"
+            && matches!(&star.kind, AstKind::Star(qualifier) if !qualifier.is_empty())
+        {
+            return Err(Error::invalid(format!(
+                "{} is not allowed: use count(*), or write the columns out",
+                self.text(ast)
+            ))
+            .with_condition("INVALID_USAGE_OF_STAR_WITH_TABLE_IDENTIFIER_IN_COUNT"));
+        }
         let mut inner = self.for_arguments(Place::AggregateArgument);
         let arguments = inner.aggregate_arguments(call, function.usage())?;
         let signature = function

@@ -4,6 +4,7 @@
 //! them knows is `UNRESOLVED_ROUTINE`.
 
 use crate::analyze::column::{quoted, same_name};
+use crate::analyze::lambda::lambda_positions;
 use crate::analyze::{Analyzer, Place, cast_to, date_shift, mismatch, time_window};
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstCall, AstKind, Expr, ExprKind, ONLY_ROW, Over, call_units};
@@ -155,7 +156,10 @@ impl Analyzer<'_> {
     ) -> Result<Expr> {
         let arguments = in_order(call, function.usage)?;
         refuse_stars(call, &arguments)?;
-        let resolved = if has_lambda(&arguments) {
+        let takes_lambdas = lambda_positions(&call.name)
+            .iter()
+            .any(|position| *position < arguments.len());
+        let resolved = if takes_lambdas || has_lambda(&arguments) {
             self.resolve_higher_order(&call.name, &arguments)?
         } else {
             self.resolve_all(&arguments)?
@@ -190,7 +194,7 @@ impl Analyzer<'_> {
     /// What is said about a generator inside an expression, or where there is no list of columns.
     fn refuse_generator(&self, ast: &Ast) -> Error {
         let text = self.text(ast);
-        if self.place == Place::Projection {
+        if matches!(self.place, Place::Projection | Place::AggregateArgument) {
             return Error::invalid(format!(
                 "the generator is not supported: nested in expressions \"{text}\""
             ))

@@ -14,16 +14,19 @@ use arrow::datatypes::DataType;
 type Slot = (DataType, TypeUnits, bool);
 
 impl Analyzer<'_> {
-    /// The arguments of a higher-order function: first those that are no lambdas, then the lambdas over them.
+    /// The arguments of a higher-order function: first those that are no lambdas, then the lambdas over them. As in Spark, another expression
+    /// where a lambda is wanted is one that looks at none of its parameters.
     pub(super) fn resolve_higher_order(
         &mut self,
         function: &str,
         arguments: &[Ast],
     ) -> Result<Vec<Expr>> {
         let mut resolved: Vec<Option<Expr>> = Vec::with_capacity(arguments.len());
-        for argument in arguments {
+        let wanted = lambda_positions(function);
+        for (position, argument) in arguments.iter().enumerate() {
             resolved.push(match argument.kind {
                 AstKind::Lambda(..) => None,
+                _ if wanted.contains(&position) => None,
                 _ => Some(self.resolve(argument)?),
             });
         }
@@ -40,10 +43,14 @@ impl Analyzer<'_> {
             .collect();
         let mut ordinal = 0;
         for (slot, argument) in resolved.iter_mut().zip(arguments) {
-            if let AstKind::Lambda(names, body) = &argument.kind {
+            if slot.is_none() {
                 let types = parameter_types(function, &inputs, ordinal)?;
+                let (names, body) = match &argument.kind {
+                    AstKind::Lambda(names, body) => (names.clone(), &**body),
+                    _ => (nameless(types.len()), argument),
+                };
                 *slot = Some(
-                    self.resolve_lambda(function, names, body, &types)
+                    self.resolve_lambda(function, &names, body, &types)
                         .map_err(|error| error.with_span(argument.span))?,
                 );
                 ordinal += 1;
@@ -105,6 +112,22 @@ impl Analyzer<'_> {
             },
         })
     }
+}
+
+/// Where a function takes lambdas.
+pub(super) fn lambda_positions(function: &str) -> &'static [usize] {
+    match function {
+        "transform" | "filter" | "exists" | "any" | "forall" | "all" | "array_sort"
+        | "transform_keys" | "transform_values" | "map_filter" => &[1],
+        "zip_with" | "map_zip_with" => &[2],
+        "aggregate" | "reduce" => &[2, 3],
+        _ => &[],
+    }
+}
+
+/// Names of parameters that nobody writes.
+fn nameless(count: usize) -> Vec<String> {
+    (0..count).map(|index| format!("__{index}")).collect()
 }
 
 /// What lambda `ordinal` of a function gets, given the arguments that are no lambdas.

@@ -349,7 +349,12 @@ impl Analyzer<'_> {
             Place::Where => "WHERE",
             Place::GroupBy => "GROUP BY",
             Place::JoinCondition => "JOIN",
-            Place::AggregateFilter => "FILTER",
+            Place::AggregateFilter => {
+                return Error::invalid(format!(
+                    "the FILTER expression of an aggregate function has a window function: {text}. Compute it in a subquery"
+                ))
+                .with_condition("INVALID_AGGREGATE_FILTER.CONTAINS_WINDOW_FUNCTION");
+            }
             Place::Projection | Place::Above | Place::AggregateArgument | Place::Generator => {
                 return Error::invalid(format!(
                     "a window function cannot be evaluated here: {text}. Compute it in a subquery"

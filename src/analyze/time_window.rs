@@ -4,13 +4,13 @@
 //! the analyzer which column the calls stand for. At one level there may be one window only.
 
 use crate::analyze::call::apply_named;
-use crate::analyze::{Analyzer, cast_to, form, mismatch};
+use crate::analyze::{Analyzer, Place, cast_to, form, mismatch};
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstCall, AstKind, Expr};
 use crate::function::window::is_window_type;
 use crate::types::{self, can_implicitly_cast, parse_interval, sql_name};
 use arrow::array::{Array, AsArray, Int64Array};
-use arrow::datatypes::{DataType, Int8Type, Int16Type, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Int8Type, Int16Type, Int32Type, Int64Type, IntervalUnit};
 use std::sync::Arc;
 
 /// Whether this is a call that stands for the window column of its level.
@@ -140,11 +140,16 @@ impl Analyzer<'_> {
     /// The column that the window of this level is.
     pub(super) fn resolve_window(&mut self, call: &AstCall) -> Result<Expr> {
         self.window.clone().ok_or_else(|| {
+            // Spark then finds no columns for what stands above the join.
+            let condition = match self.place {
+                Place::JoinCondition => "UNRESOLVED_COLUMN.WITH_SUGGESTION",
+                _ => "UNSUPPORTED_EXPR_FOR_OPERATOR",
+            };
             Error::invalid(format!(
                 "`{}` cannot stand here; use it in a SELECT list or among the grouping columns",
                 call.name
             ))
-            .with_condition("UNSUPPORTED_EXPR_FOR_OPERATOR")
+            .with_condition(condition)
         })
     }
 
@@ -249,7 +254,7 @@ fn check_durations(text: &str, duration_us: i64, slide_us: i64, start_us: i64) -
     Ok(())
 }
 
-/// A duration that must be written as a constant: text, an interval, or a number of microseconds.
+/// A duration that must be written as a constant: text, or a number of microseconds.
 fn literal_duration(analyzer: &mut Analyzer<'_>, ast: &Ast) -> Result<i64> {
     let resolved = analyzer.resolve(ast)?;
     if let Some(text) = form::string_of(&resolved) {
@@ -267,17 +272,13 @@ fn literal_duration(analyzer: &mut Analyzer<'_>, ast: &Ast) -> Result<i64> {
     })
 }
 
-/// The microseconds that a constant number or day-time interval stands for.
+/// The microseconds that a constant number stands for.
 fn micros_of(value: &arrow::array::ArrayRef) -> Option<i64> {
-    use arrow::datatypes::DurationMicrosecondType;
     match value.data_type() {
         DataType::Int8 => Some(i64::from(value.as_primitive::<Int8Type>().value(0))),
         DataType::Int16 => Some(i64::from(value.as_primitive::<Int16Type>().value(0))),
         DataType::Int32 => Some(i64::from(value.as_primitive::<Int32Type>().value(0))),
         DataType::Int64 => Some(value.as_primitive::<Int64Type>().value(0)),
-        DataType::Duration(_) => value
-            .as_primitive_opt::<DurationMicrosecondType>()
-            .map(|value| value.value(0)),
         _ => None,
     }
 }
@@ -295,6 +296,12 @@ fn fixed_length(text: &str) -> Result<i64> {
         .ok_or_else(|| Error::invalid(format!("the interval is too long. interval=`{text}`")))
 }
 
+/// The length of an interval that is as long wherever it begins: it has neither days nor months.
+fn same_anywhere(text: &str) -> Option<i64> {
+    let interval = parse_interval(text).ok()?;
+    (interval.months == 0 && interval.days == 0).then_some(interval.micros)
+}
+
 fn session(analyzer: &mut Analyzer<'_>, ast: &Ast, call: &AstCall) -> Result<WindowSpec> {
     let arguments = super::call::in_order(call, "session_window(time_column, gap_duration)")?;
     let [time, gap] = &arguments[..] else {
@@ -302,12 +309,17 @@ fn session(analyzer: &mut Analyzer<'_>, ast: &Ast, call: &AstCall) -> Result<Win
     };
     let time = analyzer.moment(ast, time)?;
     let gap = analyzer.resolve(gap)?;
+    let length = |gap: Expr| {
+        apply_named("__interval_us", vec![gap, time.clone()], || {
+            analyzer.text(ast)
+        })
+    };
     let gap_us = match &gap.data_type {
-        DataType::Utf8 => match form::string_of(&gap) {
-            Some(text) => Expr::literal(Arc::new(Int64Array::from(vec![fixed_length(&text)?]))),
-            None => apply_named("__interval_us", vec![gap], || analyzer.text(ast))?,
+        DataType::Utf8 => match form::string_of(&gap).and_then(|text| same_anywhere(&text)) {
+            Some(micros) => Expr::literal(Arc::new(Int64Array::from(vec![micros]))),
+            None => length(gap)?,
         },
-        DataType::Duration(_) => apply_named("__interval_us", vec![gap], || analyzer.text(ast))?,
+        DataType::Interval(IntervalUnit::MonthDayNano) => length(gap)?,
         other => {
             return Err(Error::invalid(format!(
                 "gap duration expression used in session window must be CalendarIntervalType, but got {}",

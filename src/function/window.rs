@@ -39,8 +39,8 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
         },
         ScalarFunction {
             name: "__interval_us",
-            usage: "__interval_us(interval)",
-            description: "The length of an interval in microseconds; null if it cannot be read or has months.",
+            usage: "__interval_us(interval, time)",
+            description: "The length in microseconds of an interval that begins at time; null if it cannot be read.",
             example: "SELECT session_window(ts, gap) FROM VALUES (TIMESTAMP'2024-01-01 00:00:01', '10 seconds') AS t(ts, gap)",
             resolve: session::resolve_interval,
             kernel: session::interval_kernel,

@@ -8,6 +8,7 @@
 //! - strings and binaries: their length as u32, then their bytes
 //! - structs: their fields, each encoded like a column
 //! - lists: their length as u32, then their elements, each encoded like a column
+//! - maps: like lists of their entries, in the order these have: whoever groups by maps brings their entries in order first
 //!
 //! [`KeyIndex`] numbers distinct encoded keys in the order they come.
 
@@ -28,7 +29,7 @@ use std::sync::Arc;
 pub fn is_key_type(data_type: &DataType) -> bool {
     match data_type {
         DataType::Struct(fields) => fields.iter().all(|field| is_key_type(field.data_type())),
-        DataType::List(field) => is_key_type(field.data_type()),
+        DataType::List(field) | DataType::Map(field, _) => is_key_type(field.data_type()),
         DataType::Null | DataType::Boolean | DataType::Utf8 | DataType::Binary => true,
         other => fixed_width(other).is_some(),
     }
@@ -85,17 +86,7 @@ impl<'a> Reader<'a> {
                     nulls: binaries.nulls(),
                 }
             }
-            DataType::Struct(_) => {
-                let structs = array.as_struct();
-                Reader::Struct {
-                    nulls: structs.nulls(),
-                    fields: structs
-                        .columns()
-                        .iter()
-                        .map(Reader::new)
-                        .collect::<Result<_>>()?,
-                }
-            }
+            DataType::Struct(_) => Reader::structs(array.as_struct())?,
             DataType::List(_) => {
                 let lists = array.as_list::<i32>();
                 Reader::List {
@@ -104,7 +95,23 @@ impl<'a> Reader<'a> {
                     elements: Box::new(Reader::new(lists.values())?),
                 }
             }
+            DataType::Map(_, _) => {
+                let maps = array.as_map();
+                Reader::List {
+                    offsets: maps.value_offsets(),
+                    nulls: maps.nulls(),
+                    elements: Box::new(Reader::structs(maps.entries())?),
+                }
+            }
             other => Reader::fixed(array, other)?,
+        })
+    }
+
+    fn structs(structs: &'a StructArray) -> Result<Reader<'a>> {
+        let fields = structs.columns().iter().map(Reader::new);
+        Ok(Reader::Struct {
+            nulls: structs.nulls(),
+            fields: fields.collect::<Result<_>>()?,
         })
     }
 

@@ -32,7 +32,7 @@ pub use sort::{SortItem, limit, sort};
 pub use watermark::{EventTimeColumn, watermark};
 
 use crate::analyze::column::{StarOr, same_name};
-use crate::analyze::{Analyzer, Place};
+use crate::analyze::{Analyzer, Place, WindowSpec};
 use crate::error::Result;
 use crate::expr::{Ast, Expr};
 use crate::plan::{Column, LogicalPlan, NamedExpr, PlanNode, PlanSchema, Relation};
@@ -63,6 +63,32 @@ pub fn alias(input: &Arc<LogicalPlan>, name: &str) -> Arc<LogicalPlan> {
     with_columns_of(input, columns)
 }
 
+/// Calls the last `count` columns the relation `name`, and themselves by `names` if there are any; without an alias they belong to none.
+///
+/// # Errors
+///
+/// `ASSIGNMENT_ARITY_MISMATCH`, if there are not as many names as columns.
+pub(crate) fn alias_last(
+    input: &Arc<LogicalPlan>,
+    count: usize,
+    alias: Option<&str>,
+    names: &[String],
+) -> Result<Arc<LogicalPlan>> {
+    let before = input.schema.columns.len().saturating_sub(count);
+    let mut columns = input.schema.columns.clone();
+    let (_, last) = columns.split_at_mut(before);
+    if !names.is_empty() {
+        check_names(names, last.len())?;
+        for (column, name) in last.iter_mut().zip(names) {
+            column.name.clone_from(name);
+        }
+    }
+    for column in last {
+        column.qualifier = alias.map(ToOwned::to_owned);
+    }
+    Ok(with_columns_of(input, columns))
+}
+
 /// Calls the relation and its columns: `AS name(a, b)`.
 ///
 /// # Errors
@@ -73,14 +99,7 @@ pub fn alias_columns(
     name: &str,
     names: &[String],
 ) -> Result<Arc<LogicalPlan>> {
-    let found = input.schema.columns.len();
-    if found != names.len() {
-        return Err(crate::error::Error::invalid(format!(
-            "the number of column aliases does not match the number of columns. Number of column aliases: {}; number of columns: {found}",
-            names.len()
-        ))
-        .with_condition("ASSIGNMENT_ARITY_MISMATCH"));
-    }
+    check_names(names, input.schema.columns.len())?;
     let outputs = names
         .iter()
         .enumerate()
@@ -94,12 +113,41 @@ pub fn alias_columns(
     Ok(project(input, outputs))
 }
 
-/// Keeps the rows for which `condition` is true.
+/// Refuses names that are not as many as columns.
+fn check_names(names: &[String], columns: usize) -> Result<()> {
+    if columns == names.len() {
+        return Ok(());
+    }
+    Err(crate::error::Error::invalid(format!(
+        "the number of column aliases does not match the number of columns. Number of column aliases: {}; number of columns: {columns}",
+        names.len()
+    ))
+    .with_condition("ASSIGNMENT_ARITY_MISMATCH"))
+}
+
+/// Keeps the rows for which `condition` is true. A `window(…)` in it is a column that the filter has for itself: as in Spark, rows without
+/// their time are gone, and a row that is in several windows comes once for each that it is kept for.
 ///
 /// # Errors
 ///
 /// `Invalid`, if it cannot be resolved or is no condition.
 pub fn filter(input: &Arc<LogicalPlan>, condition: &Ast) -> Result<Arc<LogicalPlan>> {
+    let spec = {
+        let mut analyzer =
+            Analyzer::new(&input.schema, Place::Where).streaming(input.is_streaming());
+        WindowSpec::find(&mut analyzer, [condition])?
+    };
+    if spec.is_some() {
+        let (windowed, window) = window::add(input, spec)?;
+        let own_columns = input.schema.columns.len();
+        let predicate = Analyzer::new(&windowed.schema, Place::Where)
+            .streaming(input.is_streaming())
+            .with_window(window, own_columns)
+            .resolve_condition(condition)?;
+        let kept = filtered(&windowed, predicate);
+        let outputs = (0..own_columns).filter_map(|index| Output::of_column(&kept.schema, index));
+        return Ok(project(&kept, outputs.collect()));
+    }
     let predicate = Analyzer::new(&input.schema, Place::Where)
         .streaming(input.is_streaming())
         .resolve_condition(condition)?;

@@ -328,6 +328,8 @@ fn through_join(plan: &LogicalPlan, conditions: Vec<Expr>) -> Result<Arc<Logical
         left: push(left, sides.left)?,
         right: push(right, sides.right)?,
         join_type: match join_type {
+            // As Spark, what is written as CROSS JOIN of two streams stays one, and is refused.
+            JoinType::Cross if left.is_streaming() && right.is_streaming() => JoinType::Cross,
             JoinType::Cross if !equalities.is_empty() || !rest.is_empty() => JoinType::Inner,
             other => *other,
         },

@@ -134,6 +134,23 @@ pub(super) struct LateralView {
     pub(super) span: Span,
 }
 
+/// `LATERAL (query) AS t(x) ON condition`: the query sees the columns of the relations before it.
+#[derive(Debug, Clone)]
+pub(super) struct LateralQuery {
+    pub(super) is_outer: bool,
+    pub(super) query: QueryAst,
+    pub(super) alias: Option<RelationAlias>,
+    pub(super) condition: Option<Ast>,
+    pub(super) span: Span,
+}
+
+/// What stands behind `LATERAL`.
+#[derive(Debug, Clone)]
+pub(super) enum Lateral {
+    Generator(LateralView),
+    Query(Box<LateralQuery>),
+}
+
 /// A relation of `FROM`.
 #[derive(Debug, Clone)]
 pub(super) enum RelationAst {
@@ -172,11 +189,13 @@ pub(super) enum RelationAst {
         condition: JoinCondition,
         span: Span,
     },
-    /// `left, LATERAL explode(a)`: the generator sees the columns of the left.
+    /// `left, LATERAL explode(a)`, `left, LATERAL (query)`: what stands behind it sees the columns of the left.
     Lateral {
         input: Box<RelationAst>,
-        view: LateralView,
+        lateral: Lateral,
     },
+    /// The query before a pipe, whose relations keep their names.
+    Piped(Box<QueryAst>),
     /// `relation PIVOT (…) alias`.
     Pivot {
         input: Box<RelationAst>,
@@ -283,8 +302,10 @@ pub(super) enum PipeOperator {
         aggregates: Vec<Ast>,
         keys: Vec<Ast>,
     },
-    /// `ORDER BY`, `LIMIT`, `OFFSET`.
+    /// `ORDER BY`, or `LIMIT` and `OFFSET`.
     Organize(Organization),
+    /// `TABLESAMPLE (n ROWS)`.
+    Sample(Ast),
     Join {
         right: Box<RelationAst>,
         join_type: JoinType,

@@ -4,6 +4,7 @@
 //! the tables of the session. A relation is known by its alias, else by the last part of its name; a subquery without
 //! alias by nothing.
 
+mod lateral;
 mod pipe;
 mod relation;
 mod subquery;
@@ -74,7 +75,7 @@ impl<'a> Lowering<'a> {
             Body::Select(select) => self.select(select, &Organization::default()),
             Body::Query(query) => self.query(query),
             Body::Values(values) => values::plan(values),
-            Body::Relations(relations) => self.from(relations),
+            Body::Relations(relations) => self.from(relations, &[]),
             Body::Pipe {
                 input,
                 operator,
@@ -102,7 +103,7 @@ impl<'a> Lowering<'a> {
 
     /// A `SELECT` block; what orders and cuts its rows belongs to it, because it sees below the list.
     fn select(&mut self, select: &Select, organization: &Organization) -> Result<Plan> {
-        let mut input = self.from(&select.from)?;
+        let mut input = self.from(&select.from, &select.subqueries)?;
         for view in &select.lateral_views {
             input = relation::generated(&input, view)?;
         }
@@ -110,12 +111,16 @@ impl<'a> Lowering<'a> {
             input = self.filtered(&input, condition, &select.subqueries)?;
         }
         let mut items = items(&select.items, &input)?;
+        let mut group_by = select.group_by.clone();
         let mut having = select.having.clone();
         let visible = items.len();
         let mut above = None;
         if !select.subqueries.is_empty() {
             if !is_cut(select, organization) {
                 (having, above) = subquery::above_groups(having.as_ref(), &mut items);
+            }
+            if let Some(grouping) = &mut group_by {
+                input = self.with_key_values(&input, grouping, &select.subqueries)?;
             }
             let is_grouped = select.group_by.is_some() || having.is_some();
             (input, items, having) =
@@ -124,13 +129,13 @@ impl<'a> Lowering<'a> {
         let block = builder::Select {
             items,
             is_distinct: select.is_distinct,
-            group_by: select.group_by.clone(),
+            group_by,
             having,
             qualify: select.qualify.clone(),
             windows: select.windows.clone(),
             order_by: organization.order_by.clone(),
             limit: organization.limit.as_ref().map(row_count).transpose()?,
-            offset: organization.offset.as_ref().map_or(Ok(0), row_count)?,
+            offset: offset(organization, &input)?,
             operator_name: None,
         };
         let plan =
@@ -245,8 +250,21 @@ fn organized(input: &Plan, organization: &Organization) -> Result<Plan> {
         plan = builder::sort(&plan, &organization.order_by)?;
     }
     let limit = organization.limit.as_ref().map(row_count).transpose()?;
-    let offset = organization.offset.as_ref().map_or(Ok(0), row_count)?;
+    let offset = offset(organization, input)?;
     Ok(builder::limit(&plan, limit, offset))
+}
+
+/// How many rows `OFFSET` leaves out. On a stream that is refused, as in Spark also if it is none.
+fn offset(organization: &Organization, input: &LogicalPlan) -> Result<u64> {
+    let Some(ast) = &organization.offset else {
+        return Ok(0);
+    };
+    let offset = row_count(ast)?;
+    if offset == 0 && input.is_streaming() {
+        let message = "Offset is not supported on streaming DataFrames/Datasets";
+        return Err(Error::invalid(message).with_span(ast.span));
+    }
+    Ok(offset)
 }
 
 /// A number of rows: a constant that is not negative.

@@ -1,8 +1,9 @@
 //! Spark's pipes: `query |> operator |> …`, each operator over the rows of what stands before it.
 
-use super::ast::{Body, Ident, Organization, PipeOperator, QueryAst, SetOperator};
+use super::ast::{Body, Ident, Organization, PipeOperator, QueryAst, RelationAst, SetOperator};
 use super::parser::Parser;
-use crate::error::Result;
+use super::relation::lateral_of;
+use crate::error::{Error, Result};
 use crate::expr::Ast;
 
 impl Parser<'_> {
@@ -10,6 +11,15 @@ impl Parser<'_> {
     pub(super) fn pipe(&mut self, input: QueryAst) -> Result<QueryAst> {
         let start = input.span;
         self.expect_symbol("|>")?;
+        if let Some(turned) = self.pipe_relation(&input)? {
+            let span = self.span_from(start);
+            return Ok(QueryAst {
+                with: Vec::new(),
+                body: Body::Relations(vec![turned]),
+                organization: Organization::default(),
+                span,
+            });
+        }
         let operator = self.pipe_operator()?;
         let span = self.span_from(start);
         Ok(QueryAst {
@@ -22,6 +32,26 @@ impl Parser<'_> {
             organization: Organization::default(),
             span,
         })
+    }
+
+    /// An operator that is written as what may stand behind a relation: `PIVOT`, `UNPIVOT` and `JOIN LATERAL`.
+    fn pipe_relation(&mut self, input: &QueryAst) -> Result<Option<RelationAst>> {
+        let piped = || RelationAst::Piped(Box::new(input.clone()));
+        if self.is_one_of(&["PIVOT", "UNPIVOT"]) {
+            return self.turned(piped()).map(Some);
+        }
+        // `JOIN` may stand behind `LEFT OUTER`.
+        let is_lateral = (0..=2).any(|ahead| {
+            self.is_keyword_at(ahead, "JOIN") && self.is_keyword_at(ahead + 1, "LATERAL")
+        });
+        if !is_lateral {
+            return Ok(None);
+        }
+        let Some((join_type, _)) = self.join_type()? else {
+            return Ok(None);
+        };
+        let lateral = self.lateral_join(join_type)?;
+        Ok(Some(lateral_of(piped(), lateral)))
     }
 
     fn pipe_operator(&mut self) -> Result<PipeOperator> {
@@ -55,7 +85,19 @@ impl Parser<'_> {
             return self.pipe_aggregate();
         }
         if self.is_one_of(&["ORDER", "LIMIT", "OFFSET"]) {
-            return self.organization().map(PipeOperator::Organize);
+            let start = self.span();
+            let organization = self.organization()?;
+            let is_cut = organization.limit.is_some() || organization.offset.is_some();
+            if is_cut && !organization.order_by.is_empty() {
+                let message = "ORDER BY and LIMIT cannot stand behind one `|>`: write another `|>` before LIMIT";
+                return Err(Error::invalid(message)
+                    .with_condition("MULTIPLE_QUERY_RESULT_CLAUSES_WITH_PIPE_OPERATORS")
+                    .with_span(self.span_from(start)));
+            }
+            return Ok(PipeOperator::Organize(organization));
+        }
+        if let Some(rows) = self.sample()? {
+            return Ok(PipeOperator::Sample(rows));
         }
         if let Some(operator) = self
             .set_operator(SetOperator::Union)
@@ -78,7 +120,7 @@ impl Parser<'_> {
                 condition,
             });
         }
-        if self.is_one_of(&["PIVOT", "UNPIVOT", "TABLESAMPLE", "WINDOW"]) {
+        if self.is_keyword("WINDOW") {
             return Err(self.unsupported("this operator behind `|>`", self.span()));
         }
         Err(self.unexpected("an operator behind `|>`, such as WHERE, SELECT or AGGREGATE"))

@@ -7,6 +7,7 @@ use super::parser::Parser;
 use super::token::TokenKind;
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstKind};
+use crate::plan::PlanSchema;
 use crate::plan::builder::{Grouping, SortItem};
 
 /// Words that are no alias unless they are quoted or follow `AS`.
@@ -420,10 +421,27 @@ impl Parser<'_> {
             } else {
                 Grouping::Rollup(keys)
             }];
-        } else if self.is_keyword("GROUPING") {
-            return Err(self.unsupported("GROUPING SETS behind a list of columns", self.span()));
+        } else if self.are_keywords(&["GROUPING", "SETS"]) {
+            items = vec![self.sets_of(&items)?];
         }
         Ok(Some(items))
+    }
+
+    /// `GROUPING SETS (…)` behind a list of what the sets are of.
+    fn sets_of(&mut self, items: &[Grouping]) -> Result<Grouping> {
+        let start = self.span();
+        let sets = self.grouping()?;
+        let text = |key: &Ast| key.sql(&PlanSchema::default()).to_lowercase();
+        let listed: Vec<String> = sets.expressions().into_iter().map(text).collect();
+        let is_in_a_set = |item: &Grouping| match item {
+            Grouping::Key(key) => listed.contains(&text(key)),
+            Grouping::Rollup(_) | Grouping::Cube(_) | Grouping::Sets(_) => false,
+        };
+        if !items.iter().all(is_in_a_set) {
+            let what = "GROUPING SETS behind a list with something that is in none of them";
+            return Err(self.unsupported(what, self.span_from(start)));
+        }
+        Ok(sets)
     }
 
     /// A key, `ROLLUP (…)`, `CUBE (…)` or `GROUPING SETS (…)`.

@@ -5,7 +5,8 @@
 //! declares event time.
 
 use super::ast::{
-    Ident, JoinCondition, LateralView, RelationAlias, RelationAst, StreamClause, WatermarkClause,
+    Ident, JoinCondition, Lateral, LateralQuery, LateralView, RelationAlias, RelationAst,
+    StreamClause, WatermarkClause,
 };
 use super::interval::interval;
 use super::parser::Parser;
@@ -32,13 +33,14 @@ impl Parser<'_> {
                 relations.push(self.relation()?);
                 continue;
             }
-            let view = self.lateral_relation(false)?;
+            let start = self.span();
+            let lateral = self.lateral_relation(false)?;
             if self.join_type()?.is_some() {
                 let what = "a JOIN behind `, LATERAL` (write JOIN LATERAL)";
-                return Err(self.unsupported(what, view.span));
+                return Err(self.unsupported(what, self.span_from(start)));
             }
             if let Some(input) = relations.pop() {
-                relations.push(lateral(input, view));
+                relations.push(lateral_of(input, lateral));
             }
         }
         Ok(relations)
@@ -61,8 +63,8 @@ impl Parser<'_> {
                 links += 1;
                 parser.check_height(links)?;
                 if parser.is_keyword("LATERAL") {
-                    let view = parser.lateral_join(join_type)?;
-                    left = lateral(left, view);
+                    let lateral = parser.lateral_join(join_type)?;
+                    left = lateral_of(left, lateral);
                     continue;
                 }
                 let (right, condition) = parser.join_right(join_type, is_natural)?;
@@ -149,8 +151,8 @@ impl Parser<'_> {
         Ok((right, condition))
     }
 
-    /// `JOIN LATERAL explode(a) AS t(x)`.
-    fn lateral_join(&mut self, join_type: JoinType) -> Result<LateralView> {
+    /// `JOIN LATERAL explode(a) AS t(x)`, `JOIN LATERAL (query) AS t ON condition`.
+    pub(super) fn lateral_join(&mut self, join_type: JoinType) -> Result<Lateral> {
         let is_outer = match join_type {
             JoinType::Inner | JoinType::Cross => false,
             JoinType::LeftOuter => true,
@@ -161,20 +163,33 @@ impl Parser<'_> {
                 return Err(self.unsupported("LATERAL in this kind of join", self.span()));
             }
         };
-        let view = self.lateral_relation(is_outer)?;
-        if self.is_one_of(&["ON", "USING"]) {
-            return Err(self.unsupported("a condition on a LATERAL join", self.span()));
+        let mut lateral = self.lateral_relation(is_outer)?;
+        if let Lateral::Query(query) = &mut lateral
+            && self.eat("ON")
+        {
+            query.condition = Some(self.expression()?);
         }
-        Ok(view)
+        if self.is_one_of(&["ON", "USING"]) {
+            return Err(self.unsupported("a condition on this LATERAL join", self.span()));
+        }
+        Ok(lateral)
     }
 
-    /// `LATERAL explode(a) AS t(x)`, from `LATERAL` on.
-    fn lateral_relation(&mut self, is_outer: bool) -> Result<LateralView> {
+    /// `LATERAL explode(a) AS t(x)`, `LATERAL (query) AS t`, from `LATERAL` on.
+    fn lateral_relation(&mut self, is_outer: bool) -> Result<Lateral> {
         let start = self.span();
         self.expect("LATERAL")?;
-        if self.is_symbol("(") {
-            let place = self.skip_parentheses()?;
-            return Err(self.unsupported("a LATERAL subquery", place));
+        if self.eat_symbol("(") {
+            let query = self.query()?;
+            self.expect_symbol(")")?;
+            let alias = self.relation_alias()?;
+            return Ok(Lateral::Query(Box::new(LateralQuery {
+                is_outer,
+                query,
+                alias,
+                condition: None,
+                span: self.span_from(start),
+            })));
         }
         let generator = self.primary()?;
         if !matches!(generator.kind, AstKind::Call(_)) {
@@ -187,13 +202,13 @@ impl Parser<'_> {
         let (name, columns) = alias.map_or((None, Vec::new()), |alias| {
             (Some(alias.name), alias.columns)
         });
-        Ok(LateralView {
+        Ok(Lateral::Generator(LateralView {
             is_outer,
             generator,
             name,
             columns,
             span: self.span_from(start),
-        })
+        }))
     }
 
     /// `LATERAL VIEW [OUTER] explode(a) t AS x, y`, any number of times.
@@ -438,9 +453,9 @@ impl Parser<'_> {
     }
 }
 
-fn lateral(input: RelationAst, view: LateralView) -> RelationAst {
+pub(super) fn lateral_of(input: RelationAst, lateral: Lateral) -> RelationAst {
     RelationAst::Lateral {
         input: Box::new(input),
-        view,
+        lateral,
     }
 }

@@ -47,7 +47,8 @@ fn counts(arguments: Vec<DataType>) -> Signature {
 }
 
 fn resolve_count(name: &'static str, arguments: &[Expr]) -> Result<Signature> {
-    count_arguments(name, arguments, 1, usize::MAX)?;
+    count_arguments(name, arguments, 1, usize::MAX)
+        .map_err(|error| error.with_condition("WRONG_NUM_ARGS.WITH_SUGGESTION"))?;
     Ok(counts(
         arguments
             .iter()

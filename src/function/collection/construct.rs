@@ -216,13 +216,17 @@ fn resolve_named_struct(arguments: &[Expr]) -> Result<Signature> {
     let mut fields = Vec::with_capacity(arguments.len() / 2);
     for (index, pair) in arguments.chunks_exact(2).enumerate() {
         let [_, value] = pair else { continue };
-        let name = constant("named_struct", arguments, index * 2)?;
+        let not_constant = |error: Error| {
+            error.with_condition("DATATYPE_MISMATCH.CREATE_NAMED_STRUCT_WITHOUT_FOLDABLE_STRING")
+        };
+        let name = constant("named_struct", arguments, index * 2).map_err(not_constant)?;
         let name = name
             .as_string_opt::<i32>()
             .filter(|name| name.is_valid(0))
             .ok_or_else(|| {
-                Error::invalid("the names of `named_struct` must be non-null STRING constants")
-                    .with_condition("DATATYPE_MISMATCH.CREATE_NAMED_STRUCT_WITHOUT_FOLDABLE_STRING")
+                not_constant(Error::invalid(
+                    "the names of `named_struct` must be non-null STRING constants",
+                ))
             })?;
         fields.push(field(name.value(0), value));
     }

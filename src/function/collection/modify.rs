@@ -259,6 +259,9 @@ fn repeat(call: &Call<'_>) -> Result<ArrayRef> {
         match int_at(count, row) {
             None => builder.finish_null()?,
             Some(count) => {
+                if i64::from(count) > ELEMENTS_MAX {
+                    return Err(too_many_elements("array_repeat", i64::from(count)));
+                }
                 for _ in 0..count {
                     builder.push(0, element.index(row));
                 }

@@ -75,11 +75,18 @@ fn write_options(pairs: &BTreeMap<String, String>, time_zone: &str) -> Result<Js
     Ok(write)
 }
 
-/// A schema in text: a type (`ARRAY<INT>`) or a list of columns (`a INT, b STRING`).
+/// A schema in text: a type (`ARRAY<INT>`) or a list of columns (`a INT, b STRING`). As in Spark, what is neither is no schema at all, a
+/// type that is not known too.
 fn schema_of(text: &str) -> Result<DataType> {
-    match types::parse_data_type(text) {
-        Ok(data_type) => Ok(data_type),
-        Err(_) => Ok(DataType::Struct(types::parse_ddl_schema(text)?.fields)),
+    if let Ok(data_type) = types::parse_data_type(text) {
+        return Ok(data_type);
+    }
+    match types::parse_ddl_schema(text) {
+        Ok(schema) => Ok(DataType::Struct(schema.fields)),
+        Err(error) if error.condition() == Some("UNSUPPORTED_DATATYPE") => {
+            Err(error.with_condition("PARSE_SYNTAX_ERROR"))
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -3,8 +3,8 @@
 use super::{fixed_width, not_a_key};
 use crate::error::{Error, Result};
 use arrow::array::{
-    Array, ArrayData, ArrayRef, BooleanArray, BooleanBufferBuilder, ListArray, StructArray,
-    make_array, new_empty_array, new_null_array,
+    Array, ArrayData, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, ListArray, MapArray,
+    StructArray, make_array, new_empty_array, new_null_array,
 };
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
 use arrow::compute::concat;
@@ -55,7 +55,8 @@ fn column(cursors: &mut [&[u8]], data_type: &DataType, active: &[bool]) -> Resul
         DataType::Boolean => booleans(cursors, &valid),
         DataType::Utf8 | DataType::Binary => strings(cursors, &valid, data_type),
         DataType::Struct(fields) => structs(cursors, &valid, fields),
-        DataType::List(element) => lists(cursors, &valid, element),
+        DataType::List(element) => Ok(Arc::new(lists(cursors, &valid, element)?)),
+        DataType::Map(entry, is_sorted) => maps(lists(cursors, &valid, entry)?, *is_sorted),
         _ => fixed(cursors, &valid, data_type),
     }
 }
@@ -121,7 +122,7 @@ fn structs(cursors: &mut [&[u8]], valid: &[bool], fields: &Fields) -> Result<Arr
 }
 
 /// Elements of one row follow each other, so lists are read row by row.
-fn lists(cursors: &mut [&[u8]], valid: &[bool], element: &FieldRef) -> Result<ArrayRef> {
+fn lists(cursors: &mut [&[u8]], valid: &[bool], element: &FieldRef) -> Result<ListArray> {
     let mut lengths = Vec::with_capacity(valid.len());
     let mut elements = Vec::new();
     for (cursor, valid) in cursors.iter_mut().zip(valid) {
@@ -139,12 +140,20 @@ fn lists(cursors: &mut [&[u8]], valid: &[bool], element: &FieldRef) -> Result<Ar
         concat(&parts)?
     };
     let offsets = OffsetBuffer::from_lengths(lengths);
-    Ok(Arc::new(ListArray::try_new(
+    let nulls = nulls(valid);
+    Ok(ListArray::try_new(
         Arc::clone(element),
         offsets,
         values,
-        nulls(valid),
-    )?))
+        nulls,
+    )?)
+}
+
+fn maps(lists: ListArray, is_sorted: bool) -> Result<ArrayRef> {
+    let (entry, offsets, entries, nulls) = lists.into_parts();
+    let entries = entries.as_struct_opt().ok_or_else(not_encoded)?.clone();
+    let maps = MapArray::try_new(entry, offsets, entries, nulls, is_sorted)?;
+    Ok(Arc::new(maps))
 }
 
 fn array(data_type: &DataType, valid: &[bool], buffers: Vec<Buffer>) -> Result<ArrayRef> {

@@ -33,16 +33,25 @@ pub struct LateralView {
 pub fn generate(input: &Arc<LogicalPlan>, view: &LateralView) -> Result<Arc<LogicalPlan>> {
     let mut analyzer = Analyzer::new(&input.schema, crate::analyze::Place::Generator)
         .streaming(input.is_streaming());
-    let mut made = Made::read(&mut analyzer, &view.generator, &view.columns)?.ok_or_else(|| {
-        Error::invalid(format!(
-            "LATERAL VIEW needs a generator such as explode. expression=`{}`",
-            view.generator.sql(&input.schema)
-        ))
-        .with_condition("UNSUPPORTED_GENERATOR.NOT_GENERATOR")
-        .with_span(view.generator.span)
-    })?;
+    let Some(mut made) = Made::read(&mut analyzer, &view.generator, &view.columns)? else {
+        return Err(no_generator(&mut analyzer, &view.generator));
+    };
     made.is_outer |= view.is_outer;
     Ok(made.apply(input, view.name.as_deref()))
+}
+
+/// What is said about a call that is no generator.
+fn no_generator(analyzer: &mut Analyzer<'_>, call: &Ast) -> Error {
+    let condition = match analyzer.resolve(call) {
+        Err(error) if error.condition() == Some("UNRESOLVED_ROUTINE") => "ROUTINE_NOT_FOUND",
+        _ => "UNSUPPORTED_GENERATOR.NOT_GENERATOR",
+    };
+    Error::invalid(format!(
+        "LATERAL VIEW needs a generator such as explode. expression=`{}`",
+        call.sql(analyzer.schema())
+    ))
+    .with_condition(condition)
+    .with_span(call.span)
 }
 
 /// A generator that is resolved.

@@ -9,6 +9,7 @@
 mod rewrite;
 mod sets;
 
+use crate::analyze::call::apply_named;
 use crate::analyze::column::{StarOr, unresolved_column};
 use crate::analyze::{
     AggregateList, Analyzer, GroupingSetKeys, Place, WindowList, WindowSpec, find_column,
@@ -24,7 +25,7 @@ use crate::plan::builder::sort::{SortItem, expand_all, ordinal};
 use crate::plan::builder::{Output, column, filtered, node};
 use crate::plan::over::WindowCall;
 use crate::plan::{AggregateExpr, Column, LogicalPlan, NamedExpr, PlanNode, SessionKey};
-use crate::types::{TypeUnits, is_hashable, sql_name};
+use crate::types::{TypeUnits, is_hashable, map_key_value, sql_name};
 use arrow::datatypes::DataType;
 use rewrite::Rewrite;
 pub(super) use rewrite::{below, exprs as list_exprs};
@@ -45,7 +46,7 @@ pub enum Grouping {
 
 impl Grouping {
     /// Every expression in it.
-    pub(super) fn expressions(&self) -> Vec<&Ast> {
+    pub(crate) fn expressions(&self) -> Vec<&Ast> {
         match self {
             Grouping::Key(key) => vec![key],
             Grouping::Rollup(lists) | Grouping::Cube(lists) | Grouping::Sets(lists) => {
@@ -139,7 +140,7 @@ pub(super) fn resolve(level: &Level, items: &[StarOr], select: &Select) -> Resul
     let order_by = resolve_order(&mut analyzer, &scope, &select.order_by)?;
     let aggregates = analyzer.into_aggregates().entries;
 
-    let group = Group::new(level, keys, aggregates, select.operator_name.clone());
+    let group = Group::new(level, keys, aggregates, select.operator_name.clone())?;
     let above = Above {
         having,
         windows: windows.calls,
@@ -341,7 +342,11 @@ impl KeyResolver<'_> {
         }
         let expr = analyzer.resolve(ast)?;
         let name = ast.output_name(schema);
-        if !is_hashable(&expr.data_type) {
+        let is_groupable = match map_key_value(&expr.data_type) {
+            Some((key, value)) => is_hashable(key) && is_hashable(value),
+            None => is_hashable(&expr.data_type),
+        };
+        if !is_groupable {
             return Err(Error::invalid(format!(
                 "the expression \"{name}\" cannot be used as a grouping expression because its data type \"{}\" is not an orderable data type",
                 sql_name(&expr.data_type)
@@ -397,7 +402,7 @@ impl Group {
         keys: Keys,
         aggregates: Vec<AggregateExpr>,
         operator_name: Option<String>,
-    ) -> Group {
+    ) -> Result<Group> {
         let written: Vec<Expr> = keys.keys.iter().map(|key| key.expr.clone()).collect();
         let session = session_key(level, &written);
         let Some(sets) = &keys.sets else {
@@ -405,8 +410,8 @@ impl Group {
                 .keys
                 .into_iter()
                 .map(|key| key_output(&level.input, key))
-                .collect();
-            return Group {
+                .collect::<Result<_>>()?;
+            return Ok(Group {
                 input: Arc::clone(&level.input),
                 key_columns: outputs.iter().map(|output| output.column.clone()).collect(),
                 keys: outputs.into_iter().map(named).collect(),
@@ -415,19 +420,19 @@ impl Group {
                 aggregates,
                 session,
                 operator_name,
-            };
+            });
         };
         let outputs: Vec<Output> = keys
             .keys
             .into_iter()
             .map(|key| key_output(&level.input, key))
-            .collect();
+            .collect::<Result<_>>()?;
         let expanded = sets::expand(&level.input, &outputs, sets);
         let before = level.input.schema.columns.len();
         let key_outputs: Vec<Output> = (before..expanded.schema.columns.len())
             .filter_map(|index| Output::of_column(&expanded.schema, index))
             .collect();
-        Group {
+        Ok(Group {
             input: expanded,
             key_columns: key_outputs
                 .iter()
@@ -439,7 +444,7 @@ impl Group {
             aggregates,
             session,
             operator_name,
-        }
+        })
     }
 
     /// The list over the aggregation.
@@ -556,11 +561,18 @@ fn session_key(level: &Level, keys: &[Expr]) -> Option<SessionKey> {
     })
 }
 
-/// A key as a column: one that is a column of the input stays that column.
-fn key_output(input: &LogicalPlan, key: Key) -> Output {
-    column::index_of(&key.expr)
+/// A key as a column: one that is a column of the input stays that column. The entries of a map come in the order of their keys, so that
+/// equal maps are one group.
+fn key_output(input: &LogicalPlan, key: Key) -> Result<Output> {
+    if map_key_value(&key.expr.data_type).is_some() {
+        let call = |name: &str, of: Expr| apply_named(name, vec![of], || key.name.clone());
+        let entries = call("array_sort", call("map_entries", key.expr.clone())?)?;
+        let sorted = call("map_from_entries", entries)?;
+        return Ok(Output::new(sorted, &key.name, &input.schema));
+    }
+    Ok(column::index_of(&key.expr)
         .and_then(|index| Output::of_column(&input.schema, index))
-        .unwrap_or_else(|| Output::new(key.expr, &key.name, &input.schema))
+        .unwrap_or_else(|| Output::new(key.expr, &key.name, &input.schema)))
 }
 
 fn named(output: Output) -> NamedExpr {

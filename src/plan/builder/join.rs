@@ -92,12 +92,14 @@ fn joined(
         }
     }
     let has_condition = condition.is_some();
+    let are_streams = left.is_streaming() && right.is_streaming();
     let columns = output_columns(left, right, join_type);
     let join = PlanNode::Join {
         left: Arc::clone(left),
         right: Arc::clone(right),
         join_type: match join_type {
-            JoinType::Inner if !has_condition => JoinType::Cross,
+            // Of streams, a condition above may still make it one that runs, but not of what is written as CROSS JOIN.
+            JoinType::Inner if !has_condition && !are_streams => JoinType::Cross,
             JoinType::Cross if has_condition => JoinType::Inner,
             other => other,
         },

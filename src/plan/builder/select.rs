@@ -5,8 +5,10 @@
 //! `DISTINCT`, `ORDER BY` and `LIMIT`. `ORDER BY` sees the columns of the list first and then those below it; what it
 //! needs of the latter is carried as hidden columns up to the sort.
 
-use crate::analyze::column::{StarOr, expand_stars};
-use crate::analyze::{AggregateList, Analyzer, Place, WindowList, WindowSpec, is_aggregate_call};
+use crate::analyze::column::{StarOr, expand_stars, unresolved_column};
+use crate::analyze::{
+    AggregateList, Analyzer, Place, WindowList, WindowSpec, find_column, is_aggregate_call,
+};
 use crate::error::{Error, Result};
 use crate::expr::{Ast, AstKind, Expr, ExprKind, Over};
 use crate::plan::builder::generate::Made;
@@ -78,7 +80,12 @@ pub(super) fn select_items(
     let spec = {
         let mut analyzer =
             Analyzer::new(&input.schema, Place::Projection).streaming(input.is_streaming());
-        WindowSpec::find(&mut analyzer, listed.clone().chain(select.clauses()))?
+        let below = WindowSpec::find(&mut analyzer, listed.clone().chain(select.grouped()));
+        let below = below.map_err(|error| of_unknown_window(error, listed.clone(), input))?;
+        match below {
+            Some(spec) => Some(spec),
+            None => WindowSpec::find(&mut analyzer, select.clauses())?,
+        }
     };
     let own_columns = input.schema.columns.len();
     let (plan, window) = window::add(input, spec.clone())?;
@@ -101,15 +108,50 @@ pub(super) fn select_items(
     finish(over::apply(resolved)?, select)
 }
 
+/// What is said about a window with arguments that do not fit. As in Spark there is none then, so that first of all a list that names it, as in
+/// `window.start`, names no column.
+fn of_unknown_window<'a>(
+    error: Error,
+    mut listed: impl Iterator<Item = &'a Ast>,
+    input: &LogicalPlan,
+) -> Error {
+    if !error
+        .condition()
+        .is_some_and(|condition| condition.starts_with("DATATYPE_MISMATCH."))
+    {
+        return error;
+    }
+    let columns = &input.schema.columns;
+    let named = listed.find_map(|item| {
+        let mut named = None;
+        item.walk(&mut |ast| {
+            if let AstKind::Name(parts) = &ast.kind
+                && let [first, ..] = parts.as_slice()
+                && matches!(first.as_str(), "window" | "session_window")
+                && matches!(find_column(columns, parts), Ok(None))
+            {
+                named.get_or_insert((parts, ast.span));
+            }
+            true
+        });
+        named
+    });
+    match named {
+        Some((parts, span)) => unresolved_column(parts, columns).with_span(span),
+        None => error,
+    }
+}
+
 impl Select {
+    /// The expressions of `GROUP BY`.
+    fn grouped(&self) -> impl Iterator<Item = &Ast> + Clone {
+        let items = self.group_by.iter().flatten();
+        items.flat_map(Grouping::expressions)
+    }
+
     /// The expressions of the clauses after the list.
     fn clauses(&self) -> impl Iterator<Item = &Ast> + Clone {
-        let grouping = self
-            .group_by
-            .iter()
-            .flatten()
-            .flat_map(Grouping::expressions);
-        grouping
+        self.grouped()
             .chain(&self.having)
             .chain(&self.qualify)
             .chain(self.order_by.iter().map(|item| &item.expr))

@@ -318,8 +318,9 @@ fn collect(expr: &Expr, is_negative: bool, terms: &mut Vec<Term>) -> Option<()> 
             }));
             Some(())
         }
+        // As Spark, not through a cast to local time.
         ExprKind::Cast { input, .. } => match &expr.data_type {
-            DataType::Timestamp(..) => collect(input, is_negative, terms),
+            DataType::Timestamp(_, Some(_)) => collect(input, is_negative, terms),
             other if is_numeric(other) => collect(input, is_negative, terms),
             _ => None,
         },

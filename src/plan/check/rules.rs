@@ -8,9 +8,11 @@ mod tests;
 use super::join_time::is_bounded;
 use super::{Refusal, Rule, Scope};
 use crate::error::{Error, Result};
+use crate::expr::{Expr, ExprKind};
 use crate::plan::{AggregateExpr, Column, EventTime, JoinType, LogicalPlan, PlanNode};
 use crate::processor::GroupStateKind;
 use crate::sink::OutputMode;
+use arrow::array::{Array, AsArray};
 
 /// What Spark refuses, in the order in which it looks.
 pub(super) const RULES: &[Rule] = &[
@@ -179,15 +181,31 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// What Spark refuses when the query starts, of the plan it has optimized.
-pub(super) const RULES_OF_THE_START: &[Rule] = &[Rule {
-    what: "joins of two streams without an equality",
-    refuses: |scope| {
-        let join = StreamJoin::of(scope.node)?;
-        join.equalities.is_empty().then(|| {
-                spark("Stream-stream join without equality predicate is not supported: add a condition such as a.key = b.key")
+pub(super) const RULES_OF_THE_START: &[Rule] = &[
+    Rule {
+        what: "joins of two streams without an equality",
+        refuses: |scope| {
+            let join = StreamJoin::of(scope.node)?;
+            let is_refused = join.equalities.is_empty()
+                || join.join_type == JoinType::Cross
+                || join.is_outer() && join.never_holds();
+            is_refused.then(|| {
+                spark("Stream-stream join without equality predicate is not supported: write JOIN with a condition such as a.key = b.key")
             })
+        },
     },
-}];
+    Rule {
+        what: "append: an aggregation whose groups never end, below another",
+        refuses: |scope| {
+            (scope.mode == OutputMode::Append && is_endless(scope.node)).then(|| {
+                Refusal::Named(
+                    "UNSUPPORTED_STREAMING_OPERATOR_WITHOUT_WATERMARK",
+                    format!("append output mode is not supported for aggregations on streaming DataFrames/DataSets without watermark: {ENDS}"),
+                )
+            })
+        },
+    },
+];
 
 fn processor_mode(scope: &Scope<'_>) -> Option<Refusal> {
     let PlanNode::Process(process) = &scope.node.node else {
@@ -313,16 +331,32 @@ fn session(scope: &Scope<'_>) -> Option<bool> {
 const ENDS: &str = "declare a watermark (WATERMARK ts DELAY OF INTERVAL 10 SECONDS) and group by that column or by window(ts, ...), or use update or complete";
 
 fn append_needs_watermark(scope: &Scope<'_>) -> Option<Refusal> {
-    let PlanNode::Aggregate { input, keys, .. } = &scope.node.node else {
-        return None;
-    };
-    let key_columns = scope.node.schema.columns.get(..keys.len())?;
-    let is_endless = input.is_streaming() && event_times(key_columns).is_empty();
-    (scope.mode == OutputMode::Append && is_endless).then_some(Refusal::Mode(
+    let is_asked = scope.mode == OutputMode::Append
+        && topmost_aggregate(scope.root).is_some_and(|top| std::ptr::eq(top, scope.node));
+    (is_asked && is_endless(scope.node)).then_some(Refusal::Mode(
         OutputMode::Append,
         "streaming aggregations without watermark",
         ENDS,
     ))
+}
+
+/// The aggregation that Spark looks at first, and alone before the query starts.
+fn topmost_aggregate(plan: &LogicalPlan) -> Option<&LogicalPlan> {
+    if is_streaming_aggregate(plan) {
+        return Some(plan);
+    }
+    plan.inputs()
+        .into_iter()
+        .find_map(|input| topmost_aggregate(input))
+}
+
+/// Whether this is an aggregation of a stream without event time among its keys.
+fn is_endless(plan: &LogicalPlan) -> bool {
+    let PlanNode::Aggregate { input, keys, .. } = &plan.node else {
+        return false;
+    };
+    let keys = plan.schema.columns.get(..keys.len()).unwrap_or_default();
+    input.is_streaming() && event_times(keys).is_empty()
 }
 
 fn distinct_aggregate(scope: &Scope<'_>) -> Option<Refusal> {
@@ -423,7 +457,8 @@ pub(crate) fn used_event_time<'a>(
 /// A join of two streams.
 struct StreamJoin<'a> {
     join_type: JoinType,
-    equalities: &'a [(crate::expr::Expr, crate::expr::Expr, bool)],
+    equalities: &'a [(Expr, Expr, bool)],
+    residual: Option<&'a Expr>,
 }
 
 impl<'a> StreamJoin<'a> {
@@ -434,13 +469,40 @@ impl<'a> StreamJoin<'a> {
                 right,
                 join_type,
                 equalities,
-                ..
+                residual,
             } if left.is_streaming() && right.is_streaming() => Some(StreamJoin {
                 join_type: *join_type,
                 equalities,
+                residual: residual.as_ref(),
             }),
             _ => None,
         }
+    }
+
+    fn is_outer(&self) -> bool {
+        matches!(
+            self.join_type,
+            JoinType::LeftOuter | JoinType::RightOuter | JoinType::FullOuter
+        )
+    }
+
+    /// Whether a part of the condition is the constant false or null, to which Spark folds all of it.
+    fn never_holds(&self) -> bool {
+        let is_never = |part: &&Expr| {
+            let constant = match &part.kind {
+                ExprKind::Cast { input, .. } => &input.kind,
+                kind => kind,
+            };
+            match constant {
+                ExprKind::Literal(value) => {
+                    let truth = value.as_boolean_opt();
+                    value.logical_null_count() > 0 || truth.is_some_and(|truth| !truth.value(0))
+                }
+                _ => false,
+            }
+        };
+        let parts = self.residual.map(Expr::conjuncts).unwrap_or_default();
+        parts.iter().any(is_never)
     }
 }
 

@@ -174,8 +174,8 @@ fn subqueries_that_are_wrong_or_unknown_are_refused() {
             "that is no equality",
         ),
         (
-            "SELECT s.k FROM s JOIN t ON s.k = t.k AND s.k IN (SELECT k FROM t)",
-            "a subquery at this place",
+            "SELECT s.k FROM s FULL JOIN t ON s.k = t.k AND s.k IN (SELECT k FROM t)",
+            "a subquery in the condition of a FULL OUTER JOIN",
         ),
     ] {
         let said = rows(query);

@@ -42,9 +42,16 @@ impl Parser<'_> {
                 name.to_ascii_lowercase()
             }
             _ => {
+                let condition = match parts {
+                    [catalog, _, _] if catalog.eq_ignore_ascii_case("spark_catalog") => {
+                        "UNRESOLVED_ROUTINE"
+                    }
+                    [_, _] => "UNRESOLVED_ROUTINE",
+                    _ => "REQUIRES_SINGLE_PART_NAMESPACE",
+                };
                 let place = self.span_from(start);
                 let what = format!("a function of a catalog (`{}`)", parts.join("."));
-                return Err(self.unsupported(&what, place));
+                return Err(self.unsupported(&what, place).with_condition(condition));
             }
         };
         if let Some(spelled) = self.spelled_call(&name, start)? {

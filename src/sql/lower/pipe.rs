@@ -1,6 +1,6 @@
 //! Spark's pipes: each operator is a verb of the builder.
 
-use super::{Lowering, Plan, check_columns, combined, condition, items, organized};
+use super::{Lowering, Plan, check_columns, combined, condition, items, organized, row_count};
 use crate::error::Result;
 use crate::expr::{Ast, AstKind};
 use crate::plan::builder;
@@ -58,12 +58,13 @@ impl Lowering<'_> {
             PipeOperator::As(name) => Ok(builder::alias(input, &name.value)),
             PipeOperator::Aggregate { aggregates, keys } => aggregate(input, aggregates, keys),
             PipeOperator::Organize(organization) => organized(input, organization),
+            PipeOperator::Sample(rows) => Ok(builder::limit(input, Some(row_count(rows)?), 0)),
             PipeOperator::Join {
                 right,
                 join_type,
                 condition: on,
             } => {
-                let right = self.relation(right)?;
+                let right = self.relation(right, &[])?;
                 builder::join(input, &right, *join_type, &condition(on))
             }
             PipeOperator::SetOperation {

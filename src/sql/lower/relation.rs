@@ -1,26 +1,32 @@
 //! `FROM`: tables, streams, subqueries, joins, generators, and the watermarks declared on them.
 
+use super::subquery::{all_of, conjuncts, has_subquery};
 use super::{Lowering, Plan, aliased, condition, row_count, table, values};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstKind};
 use crate::plan::JoinType;
 use crate::plan::builder::{self, EventTimeColumn};
 use crate::sql::ast::{
-    Ident, LateralView, ObjectName, RelationAlias, RelationAst, StreamClause, WatermarkClause,
+    Ident, JoinCondition, LateralView, ObjectName, QueryAst, RelationAlias, RelationAst,
+    StreamClause, WatermarkClause,
 };
 
 /// What the columns of a subquery without alias are qualified with: Spark's own name, which nobody writes.
 const NAMELESS: &str = "__auto_generated_subquery_name";
 
 impl Lowering<'_> {
-    /// The relations of `FROM`, each with each; without any, one row without columns.
-    pub(super) fn from(&mut self, relations: &[RelationAst]) -> Result<Plan> {
+    /// The relations of `FROM`, each with each; without any, one row without columns. The conditions of its joins may ask `subqueries`.
+    pub(super) fn from(
+        &mut self,
+        relations: &[RelationAst],
+        subqueries: &[QueryAst],
+    ) -> Result<Plan> {
         let Some((first, others)) = relations.split_first() else {
             return Ok(values::one_row());
         };
-        let mut plan = self.relation(first)?;
+        let mut plan = self.relation(first, subqueries)?;
         for other in others {
-            let right = self.relation(other)?;
+            let right = self.relation(other, subqueries)?;
             plan = builder::join(
                 &plan,
                 &right,
@@ -31,7 +37,11 @@ impl Lowering<'_> {
         Ok(plan)
     }
 
-    pub(super) fn relation(&mut self, relation: &RelationAst) -> Result<Plan> {
+    pub(super) fn relation(
+        &mut self,
+        relation: &RelationAst,
+        subqueries: &[QueryAst],
+    ) -> Result<Plan> {
         match relation {
             RelationAst::Table {
                 name,
@@ -60,9 +70,7 @@ impl Lowering<'_> {
                 let plan = sampled(plan, sample.as_ref())?;
                 finished(plan, watermark.as_ref(), alias.as_ref())
             }
-            RelationAst::Values { values, alias } => {
-                finished(values::plan(values)?, None, alias.as_ref())
-            }
+            RelationAst::Values { values, alias } => named(values::plan(values)?, alias.as_ref()),
             RelationAst::Function {
                 call,
                 watermark,
@@ -75,12 +83,16 @@ impl Lowering<'_> {
                 condition: on,
                 span,
             } => {
-                let left = self.relation(left)?;
-                let right = self.relation(right)?;
-                builder::join(&left, &right, *join_type, &condition(on))
+                let left = self.relation(left, subqueries)?;
+                let right = self.relation(right, subqueries)?;
+                self.joined(&[left, right], *join_type, on, subqueries)
                     .map_err(|error| error.with_span(*span))
             }
-            RelationAst::Lateral { input, view } => generated(&self.relation(input)?, view),
+            RelationAst::Lateral { input, lateral } => {
+                let input = self.relation(input, subqueries)?;
+                self.lateral(&input, lateral)
+            }
+            RelationAst::Piped(query) => self.query(query),
             RelationAst::Pivot {
                 input,
                 pivot,
@@ -95,7 +107,49 @@ impl Lowering<'_> {
                 input,
                 watermark,
                 alias,
-            } => finished(self.relation(input)?, watermark.as_ref(), alias.as_ref()),
+            } => {
+                let input = self.relation(input, subqueries)?;
+                finished(input, watermark.as_ref(), alias.as_ref())
+            }
+        }
+    }
+
+    /// A join. What the condition of an inner join asks of subqueries is asked of the pairs; what that of another join asks, of the rows that it
+    /// does not keep, before they are joined.
+    fn joined(
+        &mut self,
+        [left, right]: &[Plan; 2],
+        join_type: JoinType,
+        on: &JoinCondition,
+        subqueries: &[QueryAst],
+    ) -> Result<Plan> {
+        let on = match on {
+            JoinCondition::On(on) if has_subquery(on) => on,
+            on => return builder::join(left, right, join_type, &condition(on)),
+        };
+        let (asking, plain): (Vec<&Ast>, Vec<&Ast>) =
+            conjuncts(on).into_iter().partition(|ast| has_subquery(ast));
+        let together =
+            |conjuncts: Vec<&Ast>| all_of(conjuncts.into_iter().cloned().collect(), on.span);
+        let on = together(plain).map_or(builder::JoinCondition::None, builder::JoinCondition::On);
+        let asked = together(asking).unwrap_or_else(|| Ast::boolean(true));
+        match join_type {
+            JoinType::Inner | JoinType::Cross => {
+                let pairs = builder::join(left, right, join_type, &on)?;
+                self.filtered(&pairs, &asked, subqueries)
+            }
+            JoinType::LeftOuter | JoinType::LeftSemi | JoinType::LeftAnti => {
+                let right = self.filtered(right, &asked, subqueries)?;
+                builder::join(left, &right, join_type, &on)
+            }
+            JoinType::RightOuter => {
+                let left = self.filtered(left, &asked, subqueries)?;
+                builder::join(&left, right, join_type, &on)
+            }
+            JoinType::FullOuter => {
+                let what = "a subquery in the condition of a FULL OUTER JOIN";
+                Err(Error::unsupported(what).with_span(asked.span))
+            }
         }
     }
 
@@ -212,12 +266,14 @@ fn table_function(call: &Ast) -> Result<Plan> {
         columns: Vec::new(),
     };
     builder::generate(&values::one_row(), &view).map_err(|error| match error.condition() {
-        Some("UNSUPPORTED_GENERATOR.NOT_GENERATOR") => Error::invalid(format!(
-            "there is no such table function. name=`{}`",
-            source_name(call)
-        ))
-        .with_condition("UNRESOLVABLE_TABLE_VALUED_FUNCTION")
-        .with_span(call.span),
+        Some("UNSUPPORTED_GENERATOR.NOT_GENERATOR" | "ROUTINE_NOT_FOUND") => {
+            Error::invalid(format!(
+                "there is no such table function. name=`{}`",
+                source_name(call)
+            ))
+            .with_condition("UNRESOLVABLE_TABLE_VALUED_FUNCTION")
+            .with_span(call.span)
+        }
         _ => error.with_span(call.span),
     })
 }

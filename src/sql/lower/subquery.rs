@@ -183,7 +183,7 @@ impl Lowering<'_> {
             let plan = aliased(&plan, &cte.name, &cte.columns)?;
             self.with.push((cte.name.value.clone(), plan));
         }
-        let mut plan = self.from(&select.from)?;
+        let mut plan = self.from(&select.from, &select.subqueries)?;
         for view in &select.lateral_views {
             plan = relation::generated(&plan, view)?;
         }
@@ -243,7 +243,7 @@ pub(super) fn above_groups(
 }
 
 /// What stands between the `AND`s.
-fn conjuncts(condition: &Ast) -> Vec<&Ast> {
+pub(super) fn conjuncts(condition: &Ast) -> Vec<&Ast> {
     match &condition.kind {
         AstKind::Call(call) if call.name == "and" => {
             call.arguments.iter().flat_map(conjuncts).collect()
@@ -285,7 +285,7 @@ pub(super) fn membership(ast: &Ast, is_negated: bool) -> Option<Membership<'_>> 
 }
 
 /// Whether a query is only a list, relations and a condition, so that the condition may be taken out of it.
-fn is_plain(select: &Select, query: &QueryAst) -> bool {
+pub(super) fn is_plain(select: &Select, query: &QueryAst) -> bool {
     let organization = &query.organization;
     select.group_by.is_none()
         && select.having.is_none()
@@ -305,15 +305,20 @@ pub(super) fn body_filter(query: &QueryAst) -> Option<&Ast> {
     }
 }
 
-/// The items of a list over its rows, without their aliases.
-pub(super) fn listed(select: &Select, plan: &LogicalPlan) -> Result<Vec<Ast>> {
-    let listed = select.items.iter().map(|item| match item {
+/// The items of a list, with each star as one that is written out.
+pub(super) fn without_stars(select: &Select) -> Vec<SelectItem> {
+    let items = select.items.iter().map(|item| match item {
         SelectItem::Expr(star) if matches!(star.kind, AstKind::Star(_)) => {
             SelectItem::StarExcept(star.clone(), Vec::new())
         }
         item => item.clone(),
     });
-    let listed = items(&listed.collect::<Vec<_>>(), plan)?;
+    items.collect()
+}
+
+/// The items of a list over its rows, without their aliases.
+pub(super) fn listed(select: &Select, plan: &LogicalPlan) -> Result<Vec<Ast>> {
+    let listed = items(&without_stars(select), plan)?;
     Ok(listed
         .iter()
         .map(|item| item.without_alias().clone())
@@ -321,7 +326,7 @@ pub(super) fn listed(select: &Select, plan: &LogicalPlan) -> Result<Vec<Ast>> {
 }
 
 /// Names for so many columns that nobody else uses.
-fn columns_of(name: &str, count: usize) -> Vec<String> {
+pub(super) fn columns_of(name: &str, count: usize) -> Vec<String> {
     (0..count).map(|index| format!("{name}_{index}")).collect()
 }
 
@@ -331,7 +336,11 @@ pub(super) fn column(column: &Column) -> Ast {
 }
 
 /// The expression with the subquery's own columns under their new names. What is none of them stays: it is one around the subquery.
-fn renamed(ast: &Ast, columns: &[Column], (alias, names): (&str, &[String])) -> Result<Ast> {
+pub(super) fn renamed(
+    ast: &Ast,
+    columns: &[Column],
+    (alias, names): (&str, &[String]),
+) -> Result<Ast> {
     // The first name that fits several columns.
     let ambiguous = std::cell::RefCell::new(None);
     let changed = ast.map(&|ast| {
@@ -398,7 +407,7 @@ fn looked_at(columns: Vec<Ast>, member: &Membership<'_>) -> Result<Vec<Ast>> {
 }
 
 /// All conditions as one.
-fn all_of(conditions: Vec<Ast>, span: Span) -> Option<Ast> {
+pub(super) fn all_of(conditions: Vec<Ast>, span: Span) -> Option<Ast> {
     let mut conditions = conditions.into_iter();
     let first = conditions.next()?;
     Some(conditions.fold(first, |left, right| {

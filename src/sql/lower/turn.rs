@@ -28,7 +28,7 @@ impl Lowering<'_> {
         pivot: &Pivot,
         alias: Option<&RelationAlias>,
     ) -> Result<Plan> {
-        let input = self.relation(input)?;
+        let input = self.relation(input, &[])?;
         let plan = pivoted(&input, pivot).map_err(|error| error.with_span(pivot.span))?;
         named(plan, alias)
     }
@@ -39,7 +39,7 @@ impl Lowering<'_> {
         unpivot: &Unpivot,
         alias: Option<&RelationAlias>,
     ) -> Result<Plan> {
-        let input = self.relation(input)?;
+        let input = self.relation(input, &[])?;
         let plan = unpivoted(&input, unpivot).map_err(|error| error.with_span(unpivot.span))?;
         named(plan, alias)
     }

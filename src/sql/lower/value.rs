@@ -17,7 +17,7 @@ use super::{Lowering, Plan};
 use crate::analyze::{is_aggregate_call, resolve};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstKind, ONLY_ROW};
-use crate::plan::builder::{self, JoinCondition};
+use crate::plan::builder::{self, Grouping, JoinCondition};
 use crate::plan::{JoinType, LogicalPlan, PlanNode};
 use crate::sql::ast::{Body, QueryAst, SelectItem};
 
@@ -118,6 +118,24 @@ impl Lowering<'_> {
             None => None,
         };
         Ok((plan, result, having))
+    }
+
+    /// The input of a `GROUP BY` with columns for the subqueries in its keys, which become these columns.
+    pub(super) fn with_key_values(
+        &mut self,
+        input: &Plan,
+        grouping: &mut [Grouping],
+        subqueries: &[QueryAst],
+    ) -> Result<Plan> {
+        let mut plan = Plan::clone(input);
+        for item in grouping {
+            if let Grouping::Key(key) = item
+                && has_subquery(key)
+            {
+                *key = self.valued(&mut plan, key, subqueries, false)?;
+            }
+        }
+        Ok(plan)
     }
 
     /// The expression with a column for each subquery in it, which `plan` gets.

@@ -433,7 +433,7 @@ fn what_is_not_supported_is_refused_by_name() {
           |         ^
     ");
     assert_snapshot!(refused("SELECT spark_catalog.default.f(1)"), @"
-        a function of a catalog (`spark_catalog.default.f`) is not supported; line 1 column 8
+        [UNRESOLVED_ROUTINE] a function of a catalog (`spark_catalog.default.f`) is not supported; line 1 column 8
           |
         1 | SELECT spark_catalog.default.f(1)
           |        ^^^^^^^^^^^^^^^^^^^^^^^

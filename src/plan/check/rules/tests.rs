@@ -270,6 +270,31 @@ const EXAMPLES: &[Refused] = &[
         None,
         "Stream-stream join without equality predicate is not supported",
     ),
+    (
+        "joins of two streams without an equality",
+        Sql("SELECT e.k FROM e CROSS JOIN f WHERE e.k = f.k"),
+        Append,
+        None,
+        "Stream-stream join without equality predicate is not supported",
+    ),
+    (
+        "joins of two streams without an equality",
+        Sql(
+            "SELECT e.k FROM e LEFT JOIN f ON e.k = f.k AND f.ts BETWEEN e.ts AND e.ts + INTERVAL 5 SECONDS AND false",
+        ),
+        Append,
+        None,
+        "Stream-stream join without equality predicate is not supported",
+    ),
+    (
+        "append: an aggregation whose groups never end, below another",
+        Sql(
+            "SELECT count(*) FROM (SELECT max(ts) AS t, k FROM raw GROUP BY k) WATERMARK t DELAY OF INTERVAL 5 SECONDS GROUP BY t",
+        ),
+        Append,
+        Some("UNSUPPORTED_STREAMING_OPERATOR_WITHOUT_WATERMARK"),
+        "append output mode is not supported for aggregations",
+    ),
 ];
 
 /// The streams `e` and `f`, with watermarks, `raw`, without, and the table `t`.
