@@ -255,7 +255,7 @@ impl Analyzer<'_> {
             return Err(Error::invalid(format!(
                 "{what} \"{}\" of type \"{}\" is not a boolean",
                 self.text(ast),
-                crate::types::sql_name(&resolved.data_type)
+                resolved.sql_type()
             ))
             .with_condition(condition)
             .with_span(ast.span));

@@ -220,7 +220,9 @@ pub(super) fn apply(
     if let Some(shifted) = date_shift::shifted(function, &arguments, &text) {
         return shifted;
     }
-    let arguments = with_texts_of_intervals(function.name, arguments);
+    refuse_other_units(function.name, &arguments)
+        .map_err(|error| with_expression(error, &text()))?;
+    let arguments = without_intervals(function.name, arguments);
     let signature =
         (function.resolve)(&arguments).map_err(|error| with_expression(error, &text()))?;
     let units = call_units(function.name, &arguments, &signature.returns);
@@ -234,20 +236,63 @@ pub(super) fn apply(
     })
 }
 
-/// The arguments of functions that write values as text by themselves, with the intervals in them as text: only here are their units known.
-fn with_texts_of_intervals(name: &str, arguments: Vec<Expr>) -> Vec<Expr> {
-    if !["to_json", "to_csv", "concat_ws"].contains(&name) {
-        return arguments;
+/// The arguments of functions that do not know of intervals and their units, with something else in the place of intervals: text for those
+/// that write values as text by themselves, numbers for those that ask only how large values are.
+fn without_intervals(name: &str, arguments: Vec<Expr>) -> Vec<Expr> {
+    let adapted: fn(Expr) -> Expr = match name {
+        "to_json" | "to_csv" | "concat_ws" => as_text,
+        "sign" | "signum" | "width_bucket" => as_number,
+        _ => return arguments,
+    };
+    arguments.into_iter().map(adapted).collect()
+}
+
+fn as_text(expr: Expr) -> Expr {
+    match types::with_text_intervals(&expr.data_type) {
+        Some(data_type) => cast_to(expr, &data_type),
+        None => expr,
     }
-    arguments
-        .into_iter()
-        .map(
-            |argument| match types::with_text_intervals(&argument.data_type) {
-                Some(data_type) => cast_to(argument, &data_type),
-                None => argument,
-            },
-        )
-        .collect()
+}
+
+/// An interval as its length in months or seconds, whatever its units.
+fn as_number(expr: Expr) -> Expr {
+    if !types::is_ansi_interval(&expr.data_type) {
+        return expr;
+    }
+    let exact = cast_to(
+        expr.with_units(TypeUnits::default()),
+        &DataType::Decimal128(25, 6),
+    );
+    cast_to(exact, &DataType::Float64)
+}
+
+/// Functions that look for an element in an array, or add one, only if it has exactly the type of the elements.
+const OF_ELEMENT: &[&str] = &[
+    "array_append",
+    "array_prepend",
+    "array_contains",
+    "array_position",
+    "array_remove",
+];
+
+/// Intervals of other units than those of the elements are of another type.
+fn refuse_other_units(name: &str, arguments: &[Expr]) -> Result<()> {
+    match arguments {
+        [array, element]
+            if OF_ELEMENT.contains(&name)
+                && element.data_type != DataType::Null
+                && types::has_interval(&element.data_type)
+                && array.units != element.units =>
+        {
+            Err(Error::invalid(format!(
+                "input to `{name}` should have been an array followed by a value with the same element type, but it's [\"{}\", \"{}\"]",
+                array.sql_type(),
+                element.sql_type()
+            ))
+            .with_condition("DATATYPE_MISMATCH.ARRAY_FUNCTION_DIFF_TYPES"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A call of the registered function `name` that nobody wrote.

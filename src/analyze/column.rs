@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::expr::{Ast, AstKind, Expr, ExprKind};
 use crate::function::registry;
 use crate::plan::{Column, PlanSchema};
-use crate::types::{list_of, sql_name};
+use crate::types::list_of;
 use arrow::datatypes::{DataType, Fields};
 
 /// How many names an error suggests, as in Spark.
@@ -180,7 +180,7 @@ fn star_of_struct(columns: &[Column], qualifier: &[String]) -> Result<Vec<(Expr,
         return Err(Error::invalid(format!(
             "`.*` needs a table or a struct, but {} is \"{}\"",
             quoted(qualifier),
-            sql_name(&expr.data_type)
+            expr.sql_type()
         ))
         .with_condition("CANNOT_RESOLVE_STAR_EXPAND"));
     };
@@ -356,7 +356,7 @@ fn struct_field(input: Expr, name: &str, text: impl Fn() -> String) -> Result<Ex
         return Err(Error::invalid(format!(
             "can't extract a value from \"{}\". Need a complex type [STRUCT, ARRAY, MAP] but got \"{}\"",
             text(),
-            sql_name(&input.data_type)
+            input.sql_type()
         ))
         .with_condition("INVALID_EXTRACT_BASE_FIELD_TYPE"));
     };

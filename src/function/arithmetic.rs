@@ -3,6 +3,7 @@
 //! Everything is checked, as in ANSI mode: an integer that overflows, a decimal that does not fit its type and a division by
 //! zero are errors, and null for the `try_` forms. Result types: [`resolve`]; loops: [`kernel`].
 
+mod calendar;
 mod decimal;
 mod failure;
 mod kernel;

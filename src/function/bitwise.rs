@@ -178,8 +178,8 @@ enum Logic {
 fn different_types(left: &Expr, right: &Expr) -> Error {
     Error::invalid(format!(
         "the left and right operands of the binary operator have incompatible types (\"{}\" and \"{}\")",
-        sql_name(&left.data_type),
-        sql_name(&right.data_type)
+        left.sql_type(),
+        right.sql_type()
     ))
     .with_condition("DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES")
 }

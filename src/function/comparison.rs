@@ -14,7 +14,7 @@ use crate::expr::{Expr, Value};
 use crate::function::signature::{any_nullable, count_arguments};
 use crate::function::{Call, Kernel, ScalarFunction, Signature};
 use crate::types::{
-    common_type, common_type_of, decimal_for_integer, is_hashable, is_orderable, sql_name,
+    common_type, common_type_of, decimal_for_integer, is_orderable, sql_name,
 };
 use arrow::array::{Array, ArrayRef, BooleanArray, new_null_array};
 use arrow::compute::kernels::zip::zip;
@@ -112,30 +112,20 @@ fn operator(name: &'static str, description: &'static str, kernel: Kernel) -> Sc
             ">" => "SELECT 2 > 1",
             _ => "SELECT 2 >= 1",
         },
-        resolve: match name {
-            "=" | "<>" => resolve_equality,
-            _ => resolve_order,
-        },
+        resolve,
         kernel,
         is_deterministic: true,
     }
 }
 
-fn resolve_equality(arguments: &[Expr]) -> Result<Signature> {
-    resolve(arguments, is_hashable)
-}
-
-fn resolve_order(arguments: &[Expr]) -> Result<Signature> {
-    resolve(arguments, is_orderable)
-}
-
 fn resolve_null_safe(arguments: &[Expr]) -> Result<Signature> {
-    let mut signature = resolve(arguments, is_hashable)?;
+    let mut signature = resolve(arguments)?;
     signature.is_nullable = false;
     Ok(signature)
 }
 
-fn resolve(arguments: &[Expr], is_comparable: fn(&DataType) -> bool) -> Result<Signature> {
+/// Also for equality, values must have an order: legacy intervals have none, though they are grouped by.
+fn resolve(arguments: &[Expr]) -> Result<Signature> {
     count_arguments("comparison", arguments, 2, 2)?;
     let [left, right] = arguments else {
         return Err(Error::internal("a comparison needs two arguments"));
@@ -148,12 +138,12 @@ fn resolve(arguments: &[Expr], is_comparable: fn(&DataType) -> bool) -> Result<S
     let Some(common) = common else {
         return Err(Error::invalid(format!(
             "the left and right operands of the binary operator have incompatible types (\"{}\" and \"{}\")",
-            sql_name(&left.data_type),
-            sql_name(&right.data_type)
+            left.sql_type(),
+            right.sql_type()
         ))
         .with_condition("DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES"));
     };
-    if !is_comparable(&common) {
+    if !is_orderable(&common) {
         return Err(no_order("comparison", &common));
     }
     Ok(Signature {

@@ -160,7 +160,7 @@ fn resolve_to_csv(arguments: &[Expr]) -> Result<Signature> {
     let DataType::Struct(_) = &input.data_type else {
         return Err(Error::invalid(format!(
             "the input of `to_csv` must be a struct, not \"{}\"",
-            types::sql_name(&input.data_type)
+            input.sql_type()
         ))
         .with_condition("DATATYPE_MISMATCH.UNSUPPORTED_INPUT_TYPE")
         .with_span(input.span));

@@ -6,6 +6,7 @@ mod bucket;
 mod convert;
 mod fields;
 mod make;
+mod make_interval;
 pub(crate) mod pattern;
 mod truncate;
 mod units;
@@ -33,6 +34,7 @@ pub(crate) fn functions() -> Vec<ScalarFunction> {
     functions.extend(convert::functions());
     functions.extend(arithmetic::functions());
     functions.extend(make::functions());
+    functions.extend(make_interval::functions());
     functions.extend(bucket::functions());
     functions.extend(units::functions());
     functions

@@ -140,7 +140,7 @@ pub(crate) fn unexpected_type(name: &str, argument: &Expr, index: usize, wanted:
     Error::invalid(format!(
         "argument {} of `{name}` must be {wanted}. type=`{}`",
         index + 1,
-        types::sql_name(&argument.data_type)
+        argument.sql_type()
     ))
     .with_condition("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE")
     .with_span(argument.span)

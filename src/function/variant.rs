@@ -145,7 +145,7 @@ fn value_argument(name: &str, arguments: &[Expr], index: usize) -> Result<()> {
 fn no_variant(name: &str, argument: &Expr) -> Error {
     Error::invalid(format!(
         "`{name}` cannot cast \"{}\" to \"VARIANT\"",
-        types::sql_name(&argument.data_type)
+        argument.sql_type()
     ))
     .with_condition("DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION")
     .with_span(argument.span)

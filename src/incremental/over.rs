@@ -20,7 +20,7 @@ use crate::plan::over::{WindowCall, WindowComputation};
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::{SortOptions, concat_batches};
 use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use arrow::row::{RowConverter, Rows, SortField};
 use std::ops::Range;
 
@@ -208,7 +208,10 @@ impl Blocking for Window {
             .cloned()
             .chain(results.into_iter().map(|(_, column)| column))
             .collect();
-        Ok(vec![RecordBatch::try_new(self.output.clone(), columns)?])
+        // Nobody may want any of the columns, but all want the rows.
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let batch = RecordBatch::try_new_with_options(self.output.clone(), columns, &options)?;
+        Ok(vec![batch])
     }
 }
 
@@ -223,8 +226,7 @@ fn with_results(rows: &RecordBatch, results: &[(usize, ArrayRef)]) -> Result<Rec
         columns.push(column.clone());
     }
     let schema = arrow::datatypes::Schema::new(fields).into();
-    let options =
-        arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
     Ok(RecordBatch::try_new_with_options(
         schema, columns, &options,
     )?)

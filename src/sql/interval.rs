@@ -7,8 +7,10 @@
 use super::literal::constant;
 use super::parser::Parser;
 use super::token::{TokenKind, syntax_error};
+use crate::cast::interval::{IntervalFailure, failure, parse};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, INTERVAL_LITERAL};
+use crate::types::{IntervalField, IntervalUnits};
 use arrow::array::{DurationMicrosecondArray, IntervalYearMonthArray};
 use std::sync::Arc;
 
@@ -33,8 +35,8 @@ const YEAR_MONTH_UNITS: [(&str, i32); 2] = [("YEAR", 12), ("MONTH", 1)];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct IntervalLiteral {
     amount: Amount,
-    /// The greatest and the least unit that was written: `DAY` for a week, `SECOND` for what is smaller.
-    units: (&'static str, &'static str),
+    /// The units that were written: `DAY` for a week, `SECOND` for what is smaller.
+    units: IntervalUnits,
 }
 
 /// How long it is.
@@ -45,9 +47,6 @@ enum Amount {
     /// Microseconds.
     DayTime(i64),
 }
-
-/// The units that types of intervals have in Spark, from the greatest down.
-const TYPE_UNITS: [&str; 6] = ["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"];
 
 impl IntervalLiteral {
     /// A constant of the tree.
@@ -60,10 +59,10 @@ impl IntervalLiteral {
                 constant(Arc::new(DurationMicrosecondArray::from(vec![micros])), span)
             }
         };
-        let (from, to) = self.units;
+        let name = |unit: IntervalField| Ast::string(&unit.name().to_uppercase());
         let mut literal = Ast::call(
             INTERVAL_LITERAL,
-            vec![value, Ast::string(from), Ast::string(to)],
+            vec![value, name(self.units.from()), name(self.units.to())],
         );
         literal.span = span;
         literal
@@ -83,8 +82,8 @@ impl IntervalLiteral {
 struct Sum {
     months: Option<i32>,
     micros: Option<i64>,
-    /// The greatest and the least unit so far, as places in [`TYPE_UNITS`].
-    units: Option<(usize, usize)>,
+    /// The units so far.
+    units: Option<IntervalUnits>,
 }
 
 impl Sum {
@@ -96,9 +95,8 @@ impl Sum {
             "MILLISECOND" | "MICROSECOND" => "SECOND",
             other => other,
         };
-        let place = TYPE_UNITS.iter().position(|known| *known == of_type)?;
-        let (greatest, least) = self.units.unwrap_or((place, place));
-        self.units = Some((greatest.min(place), least.max(place)));
+        let own = IntervalUnits::only(IntervalField::parse(of_type)?);
+        self.units = Some(self.units.map_or(own, |units| units.union(own)));
         if let Some((_, months)) = YEAR_MONTH_UNITS.iter().find(|(name, _)| *name == unit) {
             let value: i32 = number.parse().ok()?;
             let total = self.months.unwrap_or(0);
@@ -130,8 +128,7 @@ impl Sum {
             (None, Some(micros)) => Amount::DayTime(micros),
             (Some(_), Some(_)) | (None, None) => return None,
         };
-        let (greatest, least) = self.units?;
-        let units = (*TYPE_UNITS.get(greatest)?, *TYPE_UNITS.get(least)?);
+        let units = self.units?;
         Some(IntervalLiteral { amount, units })
     }
 
@@ -184,7 +181,7 @@ pub(super) fn interval(parser: &mut Parser<'_>) -> Result<(IntervalLiteral, Span
         let added = sum.add(written.trim(), &unit);
         // A sign in front belongs to the first number alone.
         if added.is_none() || (is_first && is_negative && sum.negate().is_none()) {
-            return Err(malformed(&written, span));
+            return Err(malformed_number(written.trim(), span));
         }
         if sum.is_mixed() {
             return Err(mixed(span));
@@ -224,6 +221,7 @@ fn whole_text(
     start: Span,
 ) -> Result<(IntervalLiteral, Span)> {
     let span = parser.span_from(start);
+    let wrong = || malformed(text, span).with_condition("INVALID_TYPED_LITERAL");
     let lower = text.trim().to_ascii_lowercase();
     let body = lower.strip_prefix("interval ").unwrap_or(&lower);
     let words: Vec<&str> = body.split_ascii_whitespace().collect();
@@ -231,7 +229,7 @@ fn whole_text(
     for pair in words.chunks(2) {
         match pair {
             [number, unit] if sum.add(number, unit).is_some() => {}
-            _ => return Err(malformed(text, span)),
+            _ => return Err(wrong()),
         }
     }
     if sum.is_mixed() {
@@ -239,7 +237,7 @@ fn whole_text(
     }
     sum.finish_signed(is_negative)
         .map(|literal| (literal, span))
-        .ok_or_else(|| malformed(text, span))
+        .ok_or_else(wrong)
 }
 
 /// `INTERVAL '1 02:03:04.5' DAY TO SECOND`, behind `TO`.
@@ -255,56 +253,33 @@ fn ranged(
     };
     parser.skip(1);
     let span = parser.span_from(start);
-    let (body, inner_negative) = match text.trim().strip_prefix('-') {
-        Some(body) => (body, true),
-        None => (text.trim().trim_start_matches('+'), false),
-    };
-    let is_negative = is_negative != inner_negative;
-    let mut sum = Sum::default();
-    fields(body, from, &to)
-        .and_then(|fields| {
-            let mut pairs = fields.iter().enumerate();
-            pairs.try_for_each(|(index, (number, unit))| {
-                (index == 0 || in_range(number, unit)).then_some(())?;
-                sum.add(number, unit)
-            })
-        })
-        .and_then(|()| sum.finish_signed(is_negative))
-        .map(|literal| (literal, span))
-        .ok_or_else(|| malformed(text, span))
-}
-
-/// Cuts `1 02:03:04` into numbers with their units.
-fn fields<'t>(body: &'t str, from: &str, to: &str) -> Option<Vec<(&'t str, &'static str)>> {
-    const UNITS: [&str; 4] = ["DAY", "HOUR", "MINUTE", "SECOND"];
-    if from == "YEAR" && to == "MONTH" {
-        let (years, months) = body.split_once('-')?;
-        return Some(vec![(years, "YEAR"), (months, "MONTH")]);
-    }
-    let first = UNITS.iter().position(|unit| *unit == from)?;
-    let last = UNITS.iter().position(|unit| *unit == to)?;
-    let units = UNITS.get(first..=last).filter(|units| units.len() > 1)?;
-    let numbers: Vec<&str> = match from {
-        "DAY" => {
-            let (days, time) = body.split_once(' ')?;
-            std::iter::once(days)
-                .chain(time.trim().split(':'))
-                .collect()
+    let units = IntervalField::parse(from)
+        .zip(IntervalField::parse(&to))
+        .filter(|(from, to)| from != to)
+        .and_then(|(from, to)| IntervalUnits::new(from, to))
+        .ok_or_else(|| malformed(text, span))?;
+    let length = parse(text, units).map_err(|why| {
+        let error = failure(why, text, units).with_span(span);
+        if why == IntervalFailure::Range && !units.is_year_month() {
+            error.with_condition("_LEGACY_ERROR_TEMP_0063")
+        } else {
+            error
         }
-        _ => body.split(':').collect(),
+    })?;
+    let signed = if is_negative {
+        length.checked_neg()
+    } else {
+        Some(length)
     };
-    (numbers.len() == units.len()).then(|| numbers.into_iter().zip(units.iter().copied()).collect())
-}
-
-/// Whether a field that is not the first may have this value: 25 hours are a day and an hour.
-fn in_range(number: &str, unit: &str) -> bool {
-    let limit = match unit {
-        "MONTH" => 11,
-        "HOUR" => 23,
-        _ => 59,
+    let amount = if units.is_year_month() {
+        signed
+            .and_then(|months| i32::try_from(months).ok())
+            .map(Amount::YearMonth)
+    } else {
+        signed.map(Amount::DayTime)
     };
-    let whole = number.split_once('.').map_or(number, |(whole, _)| whole);
-    whole.parse::<u32>().is_ok_and(|value| value <= limit)
+    let amount = amount.ok_or_else(|| malformed(text, span))?;
+    Ok((IntervalLiteral { amount, units }, span))
 }
 
 /// Seconds with up to nine decimals, in microseconds; what is finer is cut off.
@@ -336,6 +311,20 @@ fn singular(unit: &str) -> Option<&'static str> {
         .map(|(name, _)| *name)
         .chain(DAY_TIME_UNITS.iter().map(|(name, _)| *name));
     names.into_iter().find(|known| *known == name)
+}
+
+/// What is wrong with the number in front of a unit, in Spark's words.
+fn malformed_number(written: &str, span: Span) -> Error {
+    let digits = written.trim_start_matches(['+', '-']);
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let condition = match digits.split_once('.') {
+        None if is_number(digits) => "INVALID_INTERVAL_FORMAT.ARITHMETIC_EXCEPTION",
+        Some((whole, fraction)) if is_number(whole) && is_number(fraction) => {
+            "INVALID_INTERVAL_FORMAT.INVALID_FRACTION"
+        }
+        _ => "_LEGACY_ERROR_TEMP_0026",
+    };
+    malformed(written, span).with_condition(condition)
 }
 
 fn malformed(written: &str, span: Span) -> Error {

@@ -11,7 +11,8 @@ use crate::analyze::resolve;
 use crate::expr::{Ast, AstCall, AstKind, INTERVAL_LITERAL, is_null_constant};
 use crate::plan::PlanSchema;
 use crate::types::{
-    IntervalField, IntervalUnits, day_time_interval, is_ansi_interval, is_datetime, is_integral,
+    IntervalField, IntervalUnits, calendar_interval, day_time_interval, is_ansi_interval,
+    is_datetime, is_integral,
 };
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Decimal128Type};
@@ -66,6 +67,7 @@ pub(super) fn spelling(call: &AstCall, schema: &PlanSchema) -> Option<String> {
         ("random", []) => Some("rand()".to_owned()),
         ("random", [seed]) => Some(format!("rand({})", seed.sql(schema))),
         ("+" | "-", [left, right]) => shifted(&call.name, (left, right), schema),
+        ("*", [number, interval]) => scaled((number, interval), schema),
         _ => with_whole_number(call, schema),
     }
 }
@@ -100,7 +102,7 @@ fn shifted(operator: &str, (left, right): (&Ast, &Ast), schema: &PlanSchema) -> 
             Some(format!("{function}({moved}, {text})"))
         }
         DataType::Null if operator == "+" => Some(format!("{moved} + {text}")),
-        other if is_ansi_interval(&other) => {
+        other if is_ansi_interval(&other) || other == calendar_interval() => {
             if !(days && moved_type == DataType::Date32) {
                 return Some(format!("{moved} {operator} {text}"));
             }
@@ -112,6 +114,16 @@ fn shifted(operator: &str, (left, right): (&Ast, &Ast), schema: &PlanSchema) -> 
         }
         _ => None,
     }
+}
+
+/// A number times an interval, which Spark spells the other way round.
+fn scaled((number, interval): (&Ast, &Ast), schema: &PlanSchema) -> Option<String> {
+    let is_interval = |ast: &Ast| {
+        let resolved = resolve(ast, schema).ok();
+        resolved.is_some_and(|expr| is_ansi_interval(&expr.data_type))
+    };
+    (is_interval(interval) && !is_interval(number))
+        .then(|| format!("({} * {})", interval.sql(schema), number.sql(schema)))
 }
 
 /// A comparison of an integer with a decimal constant.

@@ -14,7 +14,7 @@ use crate::function::{Accumulator, Signature};
 use crate::types;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, IntervalYearMonthType};
 use std::sync::Arc;
 
 const NAME: &str = "approx_percentile";
@@ -146,6 +146,9 @@ impl Fold for ApproxPercentile {
 
 /// Numbers, times and intervals as doubles.
 pub(super) fn as_doubles(values: &ArrayRef) -> Result<ArrayRef> {
+    if let Some(months) = values.as_primitive_opt::<IntervalYearMonthType>() {
+        return Ok(Arc::new(months.unary::<_, Float64Type>(f64::from)));
+    }
     let numbers = match integer_of(values.data_type()) {
         Some(integer) => cast(values, &integer)?,
         None => Arc::clone(values),
@@ -155,16 +158,23 @@ pub(super) fn as_doubles(values: &ArrayRef) -> Result<ArrayRef> {
 
 /// Doubles as values of this type again; fractions are cut off where it has none.
 pub(super) fn from_doubles(doubles: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
+    if matches!(data_type, DataType::Interval(_)) {
+        let months = cast(doubles, &DataType::Int32)?;
+        let months = months.as_primitive::<Int32Type>();
+        return Ok(Arc::new(
+            months.unary::<_, IntervalYearMonthType>(|months| months),
+        ));
+    }
     Ok(match integer_of(data_type) {
         Some(integer) => cast(&cast(doubles, &integer)?, data_type)?,
         None => cast(doubles, data_type)?,
     })
 }
 
-/// The integer that holds a time or an interval.
+/// The integer that holds a time or a day-time interval.
 fn integer_of(data_type: &DataType) -> Option<DataType> {
     match data_type {
-        DataType::Date32 | DataType::Interval(_) => Some(DataType::Int32),
+        DataType::Date32 => Some(DataType::Int32),
         DataType::Timestamp(_, _) | DataType::Duration(_) => Some(DataType::Int64),
         _ => None,
     }

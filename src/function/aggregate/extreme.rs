@@ -42,7 +42,7 @@ pub(super) fn ordered_type(name: &str, arguments: &[Expr], index: usize) -> Resu
     }
     Err(Error::invalid(format!(
         "`{name}` cannot order values of this type. type=`{}`",
-        types::sql_name(&argument.data_type)
+        argument.sql_type()
     ))
     .with_condition("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE")
     .with_span(argument.span))

@@ -36,6 +36,15 @@ pub(super) fn overflow(what: &str, operator: Operator) -> Error {
     .with_condition("ARITHMETIC_OVERFLOW")
 }
 
+/// `INTERVAL_ARITHMETIC_OVERFLOW` of the sum or difference of intervals.
+pub(super) fn interval_overflow(operator: Operator) -> Error {
+    Error::data(format!(
+        "integer overflow while operating with intervals. Use '{}' to tolerate overflow and return NULL instead",
+        operator.tolerant_name()
+    ))
+    .with_condition("INTERVAL_ARITHMETIC_OVERFLOW.WITH_SUGGESTION")
+}
+
 /// `ARITHMETIC_OVERFLOW` of an operation that has no form that tolerates it.
 pub(crate) fn plain_overflow(what: &str) -> Error {
     Error::data(format!("{what} overflow")).with_condition("ARITHMETIC_OVERFLOW")

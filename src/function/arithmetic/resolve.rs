@@ -11,9 +11,9 @@ use crate::expr::{Expr, ExprKind};
 use crate::function::Signature;
 use crate::function::signature::{any_nullable, count_arguments};
 use crate::types::{
-    DecimalOperator, common_type, day_time_interval, decimal_for_integer, decimal_of_literal,
-    decimal_result, is_ansi_interval, is_datetime, is_decimal, is_integral, is_numeric, sql_name,
-    timestamp, year_month_interval,
+    DecimalOperator, calendar_interval, common_type, day_time_interval, decimal_for_integer,
+    decimal_of_literal, decimal_result, is_ansi_interval, is_datetime, is_decimal, is_integral,
+    is_numeric, sql_name, timestamp, year_month_interval,
 };
 use arrow::datatypes::DataType;
 
@@ -48,6 +48,7 @@ pub(super) fn unary(name: &str, arguments: &[Expr]) -> Result<Signature> {
     let data_type = match &argument.data_type {
         DataType::Utf8 | DataType::Null => DataType::Float64,
         other if is_numeric(other) || is_ansi_interval(other) => other.clone(),
+        other if *other == calendar_interval() && name != "abs" => other.clone(),
         other => {
             return Err(Error::invalid(format!(
                 "the first parameter requires the {NUMBERS_AND_INTERVALS} type, however it has the type \"{}\"",
@@ -100,10 +101,15 @@ pub(super) fn binary(operator: Operator, arguments: &[Expr]) -> Result<Signature
 
 /// Of all operators but sums and differences, Spark first says that operands that nothing makes one type of differ.
 fn of_different_types(error: Error, operator: Operator, left: &Expr, right: &Expr) -> Error {
+    let have_other_units = left.units != right.units;
     let (left, right) = (&left.data_type, &right.data_type);
     let is_sum = matches!(operator, Operator::Add | Operator::Subtract);
     let has_text = [left, right].contains(&&DataType::Utf8);
-    if !is_sum && left != right && !has_text && error.condition() == Some(WRONG_TYPE) {
+    if !is_sum
+        && (left != right || have_other_units)
+        && !has_text
+        && error.condition() == Some(WRONG_TYPE)
+    {
         return different_types(left, right);
     }
     error
@@ -209,7 +215,7 @@ fn is_moved_or_scaled(operator: Operator, left: &DataType, right: &DataType) -> 
     match operator {
         Operator::Add => [left, right]
             .iter()
-            .any(|side| **side == DataType::Date32 || moves(side)),
+            .any(|side| **side == DataType::Date32 || moves(side) || **side == calendar_interval()),
         Operator::Subtract => is_datetime(left) || is_datetime(right) || moves(right),
         Operator::Multiply => is_ansi_interval(left) || is_ansi_interval(right),
         Operator::Divide => is_ansi_interval(left),
@@ -228,7 +234,9 @@ fn unexpected_beside(left: &DataType, right: &DataType) -> Error {
 
 /// Operands among which is a date, a timestamp or an interval; `None` if there is none, or only beside a type that does not fit.
 fn temporal(operator: Operator, left: &DataType, right: &DataType) -> Result<Option<Typed>> {
-    let is_temporal = |data_type: &DataType| is_datetime(data_type) || is_ansi_interval(data_type);
+    let is_temporal = |data_type: &DataType| {
+        is_datetime(data_type) || is_ansi_interval(data_type) || *data_type == calendar_interval()
+    };
     if !is_temporal(left) && !is_temporal(right) {
         return Ok(None);
     }
@@ -317,7 +325,10 @@ fn add(left: &DataType, right: &DataType) -> Option<Typed> {
         (DataType::Timestamp(_, _), interval) if *interval == day_time_interval() => {
             Some(moved_by(day_time_interval()))
         }
-        (interval, other) if is_ansi_interval(interval) => {
+        (datetime, interval) if is_datetime(datetime) && *interval == calendar_interval() => {
+            Some(moved_by(calendar_interval()))
+        }
+        (interval, other) if is_ansi_interval(interval) || *interval == calendar_interval() => {
             (other == interval || *other == DataType::Null).then(|| same(interval))
         }
         _ => None,

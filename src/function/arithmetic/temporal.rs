@@ -3,7 +3,10 @@
 //! Days and months are added on the wall clock of the session's time zone, so that a day across a change of the clock has 23
 //! or 25 hours; smaller units are added to the moment.
 
-use super::failure::{interval_zero_divisor, overflow, plain_overflow};
+use super::calendar;
+use super::failure::{
+    interval_overflow, interval_zero_divisor, overflow, plain_overflow, zero_divisor,
+};
 use super::kernel::{Checked, binary};
 use super::{Operands, Operator};
 use crate::cast::calendar::add_months;
@@ -26,6 +29,7 @@ enum Kind {
     Moment,
     DayTime,
     YearMonth,
+    Calendar,
     Number,
 }
 
@@ -35,6 +39,7 @@ fn kind(value: &Value) -> Kind {
         DataType::Timestamp(TimeUnit::Microsecond, _) => Kind::Moment,
         DataType::Duration(_) => Kind::DayTime,
         DataType::Interval(IntervalUnit::YearMonth) => Kind::YearMonth,
+        DataType::Interval(IntervalUnit::MonthDayNano) => Kind::Calendar,
         _ => Kind::Number,
     }
 }
@@ -66,6 +71,19 @@ pub(super) fn compute(operator: Operator, operands: &Operands<'_>) -> Result<Arr
             shift_moment(sides, sign, operands)
         }
         (Operator::Add, Kind::DayTime, Kind::Moment) => shift_moment(swapped, sign, operands),
+        (Operator::Add | Operator::Subtract, Kind::Date, Kind::Calendar) => {
+            calendar::shift_date(sides, sign, operands)
+        }
+        (Operator::Add, Kind::Calendar, Kind::Date) => {
+            calendar::shift_date(swapped, sign, operands)
+        }
+        (Operator::Add | Operator::Subtract, Kind::Moment, Kind::Calendar) => {
+            calendar::shift_moment(sides, sign, operands)
+        }
+        (Operator::Add, Kind::Calendar, Kind::Moment) => {
+            calendar::shift_moment(swapped, sign, operands)
+        }
+        (_, Kind::Calendar, Kind::Calendar) => calendar::combined(operator, operands),
         (Operator::Subtract, Kind::Date, Kind::Date) => days_between(operands),
         (Operator::Subtract, Kind::Moment, Kind::Moment) => time_between(operands),
         (_, Kind::DayTime, Kind::DayTime) => day_times(operator, operands),
@@ -80,12 +98,12 @@ pub(super) fn compute(operator: Operator, operands: &Operands<'_>) -> Result<Arr
     }
 }
 
-fn datetime_overflow() -> Error {
+pub(super) fn datetime_overflow() -> Error {
     Error::data("datetime operation overflow").with_condition("DATETIME_OVERFLOW")
 }
 
 /// The zone in which days and months of the operand are counted.
-fn zone_of(value: &Value, operands: &Operands<'_>) -> Result<Zone> {
+pub(super) fn zone_of(value: &Value, operands: &Operands<'_>) -> Result<Zone> {
     if *value.data_type() == timestamp() {
         Zone::parse(&operands.call.context.time_zone)
     } else {
@@ -94,7 +112,10 @@ fn zone_of(value: &Value, operands: &Operands<'_>) -> Result<Zone> {
 }
 
 /// The result with the exact type of the call.
-fn finished<T: ArrowPrimitiveType>(array: PrimitiveArray<T>, operands: &Operands<'_>) -> ArrayRef {
+pub(super) fn finished<T: ArrowPrimitiveType>(
+    array: PrimitiveArray<T>,
+    operands: &Operands<'_>,
+) -> ArrayRef {
     Arc::new(array.with_data_type(operands.call.returns.clone()))
 }
 
@@ -219,7 +240,7 @@ fn intervals<I: ArrowPrimitiveType>(
 ) -> Result<ArrayRef> {
     let sides = (operands.left, operands.right);
     let is_try = operands.is_try;
-    let failure = |_, _| overflow("interval", operator);
+    let failure = |_, _| interval_overflow(operator);
     match operator {
         Operator::Add => Ok(finished(
             binary::<I, I, I>(sides, is_try, add, failure)?,
@@ -241,7 +262,7 @@ fn intervals<I: ArrowPrimitiveType>(
 
 fn quotient_failure(is_zero: bool) -> Error {
     if is_zero {
-        interval_zero_divisor()
+        zero_divisor(Operator::IntegralDivide)
     } else {
         overflow("long", Operator::IntegralDivide)
     }

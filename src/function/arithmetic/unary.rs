@@ -1,5 +1,6 @@
 //! Signs: `negative`, `positive` and `abs`.
 
+use super::calendar::opposite;
 use super::failure::plain_overflow;
 use super::resolve::unary as resolve;
 use crate::error::{Error, Result};
@@ -9,7 +10,7 @@ use crate::types::sql_name;
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use arrow::datatypes::{
     DataType, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type,
-    Int16Type, Int32Type, Int64Type, IntervalUnit, IntervalYearMonthType,
+    Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType,
 };
 use std::sync::Arc;
 
@@ -77,6 +78,9 @@ pub(super) fn negate(value: &Value) -> Result<ArrayRef> {
         }
         DataType::Interval(IntervalUnit::YearMonth) => {
             map::<IntervalYearMonthType>(array, "interval", i32::checked_neg)
+        }
+        DataType::Interval(IntervalUnit::MonthDayNano) => {
+            map::<IntervalMonthDayNanoType>(array, "interval", opposite)
         }
         other => Err(unexpected(other)),
     }

@@ -7,7 +7,7 @@ use crate::expr::{Expr, ExprKind, Value};
 use crate::function::normalize_floats;
 use crate::function::signature::constant;
 use crate::function::{Call, ScalarFunction, Signature};
-use crate::types::{common_type_of, list_of, map_fields, map_key_value, map_of, sql_name};
+use crate::types::{common_type_of, list_of, map_fields, map_key_value, map_of};
 use arrow::array::{Array, ArrayRef, AsArray, MapArray, StructArray, new_empty_array};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Fields};
@@ -55,7 +55,7 @@ pub(super) fn functions() -> Vec<ScalarFunction> {
 fn common<'a>(name: &str, arguments: impl Iterator<Item = &'a Expr> + Clone) -> Result<DataType> {
     common_type_of(arguments.clone().map(|argument| &argument.data_type)).ok_or_else(|| {
         let types: Vec<_> = arguments
-            .map(|argument| format!("\"{}\"", sql_name(&argument.data_type)))
+            .map(|argument| format!("\"{}\"", argument.sql_type()))
             .collect();
         Error::invalid(format!(
             "input to `{name}` should all be the same type, but it's [{}]",

@@ -13,7 +13,7 @@ use crate::expr::{BoundLambda, Expr, Value};
 use crate::function::comparison::no_order;
 use crate::function::signature::{any_nullable, argument, count_arguments};
 use crate::function::{Call, ScalarFunction, Signature};
-use crate::types::{is_orderable, list_of, sql_name};
+use crate::types::{is_orderable, list_of};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, ListArray, UInt32Array};
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{interleave, take};
@@ -150,7 +150,7 @@ fn conditional(name: &str, arguments: &[Expr]) -> Result<Signature> {
     if !matches!(lambda.data_type, DataType::Boolean | DataType::Null) {
         return Err(Error::invalid(format!(
             "the second parameter requires the \"BOOLEAN\" type, however the lambda gives \"{}\"",
-            sql_name(&lambda.data_type)
+            lambda.sql_type()
         ))
         .with_condition("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE"));
     }
@@ -342,8 +342,8 @@ fn resolve_aggregate(arguments: &[Expr]) -> Result<Signature> {
     if merge.data_type != start.data_type {
         return Err(Error::invalid(format!(
             "the third parameter requires the \"{}\" type of the start value, however the lambda gives \"{}\": cast the start value",
-            sql_name(&start.data_type),
-            sql_name(&merge.data_type)
+            start.sql_type(),
+            merge.sql_type()
         ))
         .with_condition("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE"));
     }
@@ -428,7 +428,7 @@ fn resolve_sort(arguments: &[Expr]) -> Result<Signature> {
     {
         return Err(Error::invalid(format!(
             "return type of the given lambda function should be INT, but it is \"{}\"",
-            sql_name(&lambda.data_type)
+            lambda.sql_type()
         ))
         .with_condition("DATATYPE_MISMATCH.UNEXPECTED_RETURN_TYPE"));
     }

@@ -8,7 +8,7 @@ use crate::expr::{Expr, Value};
 use crate::function::comparison::Ordered;
 use crate::function::signature::{any_nullable, argument, count_arguments, unexpected_type};
 use crate::function::{Call, ScalarFunction, Signature};
-use crate::types::{common_type, list_field, list_of, map_fields, map_key_value, map_of, sql_name};
+use crate::types::{common_type, list_field, list_of, map_fields, map_key_value, map_of};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, MapArray, StructArray};
 use arrow::datatypes::DataType;
 use std::sync::Arc;
@@ -309,14 +309,14 @@ fn resolve_concat(arguments: &[Expr]) -> Result<Signature> {
         if map_key_value(&map.data_type).is_none() {
             return Err(Error::invalid(format!(
                 "the arguments of `map_concat` must be maps of one type, but there is also \"{}\"",
-                sql_name(&map.data_type)
+                map.sql_type()
             ))
             .with_condition("DATATYPE_MISMATCH.MAP_CONCAT_DIFF_TYPES"));
         }
         common = common_type(&common, &map.data_type).ok_or_else(|| {
             Error::invalid(format!(
                 "input to `map_concat` should all be of one type, but there is also \"{}\"",
-                sql_name(&map.data_type)
+                map.sql_type()
             ))
             .with_condition("DATATYPE_MISMATCH.MAP_CONCAT_DIFF_TYPES")
         })?;

@@ -83,7 +83,7 @@ fn resolve_filter(arguments: &[Expr]) -> Result<Signature> {
     if !matches!(lambda.data_type, DataType::Boolean | DataType::Null) {
         return Err(Error::invalid(format!(
             "the second parameter requires the \"BOOLEAN\" type, however the lambda gives \"{}\"",
-            sql_name(&lambda.data_type)
+            lambda.sql_type()
         ))
         .with_condition("DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE"));
     }

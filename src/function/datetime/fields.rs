@@ -7,13 +7,14 @@ use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::function::signature::{any_nullable, constant, count_arguments, unexpected_type};
 use crate::function::{Call, ScalarFunction, Signature};
-use crate::types;
+use crate::types::{self, IntervalField};
 use arrow::array::{
     Array, ArrayRef, AsArray, Decimal128Array, Int32Array, StringArray, new_null_array,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, DurationMicrosecondType, IntervalUnit, IntervalYearMonthType, TimeUnit,
+    DataType, DurationMicrosecondType, IntervalMonthDayNanoType, IntervalUnit,
+    IntervalYearMonthType, TimeUnit,
 };
 use std::sync::Arc;
 
@@ -331,12 +332,14 @@ fn resolve_part(name: &str, arguments: &[Expr]) -> Result<Signature> {
     let invalid = || {
         Error::invalid(format!(
             "cannot extract this field. field=`{text}`, source=`{}`",
-            types::sql_name(&source.data_type)
+            source.sql_type()
         ))
         .with_condition("INVALID_EXTRACT_FIELD")
         .with_span(arguments.first().map_or(source.span, |field| field.span))
     };
-    let part = part_named(&text).ok_or_else(invalid)?;
+    let part = part_named(&text)
+        .filter(|part| has_part(source, *part))
+        .ok_or_else(invalid)?;
     let seconds = DataType::Decimal128(8, 6);
     let (wanted, returns) = match (&source.data_type, part) {
         (DataType::Date32 | DataType::Timestamp(_, _), Part::Second) => {
@@ -347,16 +350,14 @@ fn resolve_part(name: &str, arguments: &[Expr]) -> Result<Signature> {
         }
         (DataType::Utf8 | DataType::Null, Part::Second) => (types::timestamp(), seconds),
         (DataType::Utf8 | DataType::Null, _) => (types::timestamp(), DataType::Int32),
-        (DataType::Duration(_), Part::Second) => (source.data_type.clone(), seconds),
-        (DataType::Duration(_), Part::Day) => (source.data_type.clone(), DataType::Int32),
-        (DataType::Interval(IntervalUnit::YearMonth), Part::Year) => {
-            (source.data_type.clone(), DataType::Int32)
+        (DataType::Duration(_) | DataType::Interval(_), part) => {
+            let returns = match part {
+                Part::Second => seconds,
+                Part::Year | Part::Day => DataType::Int32,
+                _ => DataType::Int8,
+            };
+            (source.data_type.clone(), returns)
         }
-        (DataType::Duration(_), Part::Hour | Part::Minute)
-        | (DataType::Interval(IntervalUnit::YearMonth), Part::Month) => {
-            (source.data_type.clone(), DataType::Int8)
-        }
-        (DataType::Duration(_) | DataType::Interval(_), _) => return Err(invalid()),
         _ => {
             return Err(unexpected_type(
                 name,
@@ -371,6 +372,26 @@ fn resolve_part(name: &str, arguments: &[Expr]) -> Result<Signature> {
         returns,
         is_nullable: any_nullable(arguments),
     })
+}
+
+/// Whether the source, if it is an interval, has this part: an ANSI interval has those between the units of its type.
+fn has_part(source: &Expr, part: Part) -> bool {
+    let field = match part {
+        Part::Year => IntervalField::Year,
+        Part::Month => IntervalField::Month,
+        Part::Day => IntervalField::Day,
+        Part::Hour => IntervalField::Hour,
+        Part::Minute => IntervalField::Minute,
+        Part::Second => IntervalField::Second,
+        _ => {
+            return !matches!(
+                source.data_type,
+                DataType::Duration(_) | DataType::Interval(_)
+            );
+        }
+    };
+    let units = source.units.of_interval(&source.data_type);
+    units.is_none_or(|units| (units.from()..=units.to()).contains(&field))
 }
 
 fn time_type(source: &DataType) -> DataType {
@@ -390,6 +411,9 @@ fn part_kernel(call: &Call<'_>) -> Result<ArrayRef> {
     let source = column(call, 1)?;
     match source.data_type() {
         DataType::Duration(_) => interval_part(&source, part, call.returns),
+        DataType::Interval(IntervalUnit::MonthDayNano) => {
+            calendar_part(&source, part, call.returns)
+        }
         DataType::Interval(_) => {
             let months = source.as_primitive::<IntervalYearMonthType>();
             let parts: Int32Array = months.unary(|months| match part {
@@ -403,6 +427,26 @@ fn part_kernel(call: &Call<'_>) -> Result<ArrayRef> {
         }
         _ => time_part(call, 1, part),
     }
+}
+
+/// A part of a legacy interval, whose months, days and smaller units do not run over into each other.
+fn calendar_part(source: &ArrayRef, part: Part, returns: &DataType) -> Result<ArrayRef> {
+    let intervals = source.as_primitive::<IntervalMonthDayNanoType>();
+    let parts: arrow::array::Int64Array = intervals.unary(|interval| {
+        let micros = interval.nanoseconds / 1_000;
+        match part {
+            Part::Year => i64::from(interval.months / 12),
+            Part::Month => i64::from(interval.months % 12),
+            Part::Day => i64::from(interval.days),
+            Part::Hour => micros / 3_600_000_000 % 24,
+            Part::Minute => micros / 60_000_000 % 60,
+            _ => micros % 60_000_000,
+        }
+    });
+    if part == Part::Second {
+        return seconds(&parts);
+    }
+    Ok(cast(&parts, returns)?)
 }
 
 fn interval_part(source: &ArrayRef, part: Part, returns: &DataType) -> Result<ArrayRef> {

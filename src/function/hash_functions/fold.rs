@@ -5,8 +5,8 @@ use crate::function::Call;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type,
-    Int8Type, Int16Type, Int32Type, Int64Type, IntervalUnit, IntervalYearMonthType,
-    TimestampMicrosecondType,
+    Int8Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
+    IntervalUnit, IntervalYearMonthType, TimestampMicrosecondType,
 };
 
 /// A hash of fixed-width values and bytes, each with a seed.
@@ -108,6 +108,15 @@ where
         DataType::Interval(IntervalUnit::YearMonth) => {
             each!(array.as_primitive::<IntervalYearMonthType>(), |v, s| hasher
                 .int(v, s));
+        }
+        DataType::Interval(IntervalUnit::MonthDayNano) => {
+            each!(
+                array.as_primitive::<IntervalMonthDayNanoType>(),
+                |value: IntervalMonthDayNano, seed| {
+                    let of_micros = hasher.long(value.nanoseconds / 1_000, seed);
+                    hasher.int(value.months, hasher.int(value.days, of_micros))
+                }
+            );
         }
         DataType::Float32 => each!(array.as_primitive::<Float32Type>(), |value, seed| {
             hasher.int(float_bits(value), seed)

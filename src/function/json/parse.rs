@@ -252,7 +252,7 @@ fn resolve_to_json(arguments: &[Expr]) -> Result<Signature> {
     {
         return Err(Error::invalid(format!(
             "to_json takes a struct, an array or a map. type=`{}`",
-            types::sql_name(&input.data_type)
+            input.sql_type()
         ))
         .with_condition("DATATYPE_MISMATCH.INVALID_JSON_SCHEMA")
         .with_span(input.span));

@@ -25,7 +25,7 @@ use crate::plan::builder::sort::{SortItem, expand_all, ordinal};
 use crate::plan::builder::{Output, column, filtered, node};
 use crate::plan::over::WindowCall;
 use crate::plan::{AggregateExpr, Column, LogicalPlan, NamedExpr, PlanNode, SessionKey};
-use crate::types::{TypeUnits, is_hashable, map_key_value, sql_name};
+use crate::types::{TypeUnits, is_hashable, map_key_value};
 use arrow::datatypes::DataType;
 use rewrite::Rewrite;
 pub(super) use rewrite::{below, exprs as list_exprs};
@@ -349,7 +349,7 @@ impl KeyResolver<'_> {
         if !is_groupable {
             return Err(Error::invalid(format!(
                 "the expression \"{name}\" cannot be used as a grouping expression because its data type \"{}\" is not an orderable data type",
-                sql_name(&expr.data_type)
+                expr.sql_type()
             ))
             .with_condition("GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE")
             .with_span(key.span));

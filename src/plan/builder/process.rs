@@ -80,7 +80,7 @@ fn resolve_keys(input: &Arc<LogicalPlan>, keys: &[Ast]) -> Result<Vec<NamedExpr>
             if !is_hashable(&expr.data_type) {
                 return Err(Error::invalid(format!(
                     "rows cannot be grouped by this type. expression=`{name}`, type=`{}`",
-                    sql_name(&expr.data_type)
+                    expr.sql_type()
                 ))
                 .with_condition("GROUP_EXPRESSION_TYPE_IS_NOT_ORDERABLE"));
             }
@@ -129,7 +129,7 @@ fn declare_event_time(columns: &mut [Column], name: &str) -> Result<usize> {
         }
         Some((_, column)) => Err(Error::invalid(format!(
             "the event time `{name}` has the invalid type \"{}\", but expected \"TIMESTAMP\": name the columns in output_columns",
-            sql_name(&column.data_type)
+            column.sql_type()
         ))
         .with_condition("EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE")),
         None => Err(Error::invalid(format!(

@@ -6,7 +6,7 @@ pub use crate::expr::SortItem;
 use crate::expr::{Ast, AstKind, Expr};
 use crate::plan::builder::node;
 use crate::plan::{LogicalPlan, PlanNode, SortKey};
-use crate::types::{is_orderable, sql_name};
+use crate::types::is_orderable;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::Int32Type;
 use std::sync::Arc;
@@ -102,7 +102,7 @@ pub(crate) fn check_orderable(expr: &Expr, text: &str) -> Result<()> {
         text,
         &format!(
             "the `sortorder` does not support ordering on type \"{}\"",
-            sql_name(&expr.data_type)
+            expr.sql_type()
         ),
     ))
 }

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::expr::{Ast, Expr};
 use crate::plan::builder::{Output, column, node, project};
 use crate::plan::{EventTime, LogicalPlan, PlanNode, WatermarkDeclaration};
-use crate::types::{parse_interval, sql_name};
+use crate::types::parse_interval;
 use arrow::datatypes::DataType;
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub fn watermark(
         return Err(Error::invalid(format!(
             "the event time `{}` has the invalid type \"{}\", but expected \"TIMESTAMP\"",
             column.name,
-            sql_name(&column.data_type)
+            column.sql_type()
         ))
         .with_condition("EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE"));
     }

@@ -16,7 +16,7 @@ use crate::expr::{Ast, AstKind, Expr};
 use crate::plan::builder::{self, JoinCondition};
 use crate::plan::{Column, JoinType, LogicalPlan};
 use crate::sql::ast::{Body, QueryAst, Select, SelectItem};
-use crate::types::{common_type, sql_name};
+use crate::types::common_type;
 
 /// The condition of errors about names that stand for no column.
 pub(super) const UNRESOLVED: &str = "UNRESOLVED_COLUMN.WITH_SUGGESTION";
@@ -371,8 +371,8 @@ pub(super) fn check_comparable([wanted, value]: &[Expr; 2], span: Span) -> Resul
     }
     Err(Error::invalid(format!(
         "the values before IN and those of the subquery cannot be compared. before=`{}`, subquery=`{}`",
-        sql_name(&wanted.data_type),
-        sql_name(&value.data_type)
+        wanted.sql_type(),
+        value.sql_type()
     ))
     .with_condition("DATATYPE_MISMATCH.IN_SUBQUERY_DATA_TYPE_MISMATCH")
     .with_span(span))

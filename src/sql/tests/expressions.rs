@@ -214,7 +214,7 @@ fn intervals_in_all_forms() {
 #[test]
 fn malformed_intervals_are_refused() {
     assert_snapshot!(refused("SELECT INTERVAL '1 25:00:00' DAY TO SECOND"), @"
-        [INVALID_INTERVAL_FORMAT] not an interval. value=`1 25:00:00`; line 1 column 8
+        [_LEGACY_ERROR_TEMP_0063] a part of the interval is out of range. value=`1 25:00:00`, type=`INTERVAL DAY TO SECOND`; line 1 column 8
           |
         1 | SELECT INTERVAL '1 25:00:00' DAY TO SECOND
           |        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
@@ -226,7 +226,7 @@ fn malformed_intervals_are_refused() {
           |        ^^^^^^^^^^^^^^^^^^^^^^
     ");
     assert_snapshot!(refused("SELECT INTERVAL '5 parsecs'"), @"
-        [INVALID_INTERVAL_FORMAT] not an interval. value=`5 parsecs`; line 1 column 8
+        [INVALID_TYPED_LITERAL] not an interval. value=`5 parsecs`; line 1 column 8
           |
         1 | SELECT INTERVAL '5 parsecs'
           |        ^^^^^^^^^^^^^^^^^^^^

@@ -34,7 +34,7 @@ fn resolve(name: &'static str, arguments: &[Expr]) -> Result<Signature> {
     if !types::is_orderable(&value.data_type) {
         return Err(Error::unsupported(format!(
             "`{name}` of values without an order (`{}`)",
-            types::sql_name(&value.data_type)
+            value.sql_type()
         )));
     }
     let mut wanted = vec![value.data_type.clone()];
