@@ -152,7 +152,7 @@ fn maps_have_no_order() {
     use crate::types::map_of;
     let map = map_of(DataType::Int32, DataType::Int32);
     let column = Expr::column(0, map, true);
-    let error = resolve_equality(&[column.clone(), column]).unwrap_err();
+    let error = resolve(&[column.clone(), column]).unwrap_err();
     assert_eq!(
         error.condition(),
         Some("DATATYPE_MISMATCH.INVALID_ORDERING_TYPE")

@@ -63,6 +63,7 @@ pub(super) fn fold_column<H: Hasher>(column: &ArrayRef, hasher: &H) -> Result<Ve
 }
 
 /// Folds values into hashes: each pair is the index of a value and the hash it goes into.
+#[expect(clippy::too_many_lines, reason = "a case for each type")]
 fn fold_values<'h, H: Hasher>(
     hasher: &H,
     array: &ArrayRef,
