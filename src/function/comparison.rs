@@ -13,9 +13,7 @@ use crate::error::{Error, Result};
 use crate::expr::{Expr, Value};
 use crate::function::signature::{any_nullable, count_arguments};
 use crate::function::{Call, Kernel, ScalarFunction, Signature};
-use crate::types::{
-    common_type, common_type_of, decimal_for_integer, is_orderable, sql_name,
-};
+use crate::types::{common_type, common_type_of, decimal_for_integer, is_orderable, sql_name};
 use arrow::array::{Array, ArrayRef, BooleanArray, new_null_array};
 use arrow::compute::kernels::zip::zip;
 use arrow::datatypes::{DataType, Field};
