@@ -22,6 +22,9 @@ pub(crate) const TIMESTAMP_LITERAL: &str = "__timestamp";
 /// The call that an interval literal is: the constant, then its first and its last unit.
 pub(crate) const INTERVAL_LITERAL: &str = "__interval";
 
+/// The name under which a row in parentheses, `(a, b)`, is a call: as `struct`, but Spark spells it otherwise.
+pub(crate) const ROW: &str = "__row";
+
 /// The call that a scalar subquery is whose rows are counted: its value, and how many rows it has.
 pub(crate) const ONLY_ROW: &str = "__only_row";
 
@@ -108,6 +111,13 @@ pub struct AstCall {
     pub over: Option<Box<Over>>,
     /// The function of the session that it stands for, if it is one.
     pub user: Option<UserFunction>,
+}
+
+impl AstCall {
+    /// Whether it makes a struct of its arguments, in parentheses or by `struct`.
+    pub(crate) fn is_row(&self) -> bool {
+        self.name == ROW || self.name == "struct"
+    }
 }
 
 /// An expression that is resolved against the columns of its input.

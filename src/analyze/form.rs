@@ -7,7 +7,7 @@ use crate::analyze::call::{apply_named, in_order, unexpected_input};
 use crate::analyze::{Analyzer, cast_to, mismatch, null_of};
 use crate::error::{Error, Result, Span};
 use crate::expr::{
-    Ast, AstCall, AstKind, Expr, ExprKind, INTERVAL_LITERAL, TIMESTAMP_LITERAL, common_units,
+    Ast, AstCall, AstKind, Expr, ExprKind, INTERVAL_LITERAL, ROW, TIMESTAMP_LITERAL, common_units,
     is_null_constant,
 };
 use crate::function::{arguments_before_seed, unseeded};
@@ -40,6 +40,7 @@ pub(super) const NAMES: &[&str] = &[
     "in",
     "decode",
     "struct",
+    ROW,
     "grouping",
     "grouping_id",
 ];
@@ -60,7 +61,7 @@ impl Analyzer<'_> {
             "between" => self.resolve_between(ast, call),
             "in" => self.resolve_in(ast, call),
             "decode" => self.resolve_decode(ast, call),
-            "struct" => self.resolve_struct(ast, call),
+            "struct" | ROW => self.resolve_struct(ast, call),
             TIMESTAMP_LITERAL => match &call.arguments[..] {
                 [text] => self.resolve_timestamp(text),
                 _ => return None,

@@ -11,7 +11,7 @@ mod typed;
 mod window;
 
 use crate::analyze::find_column;
-use crate::expr::{Ast, AstCall, AstKind, SortItem};
+use crate::expr::{Ast, AstCall, AstKind, ROW, SortItem};
 use crate::plan::PlanSchema;
 use crate::types::sql_name_of;
 use arrow::datatypes::DataType;
@@ -87,6 +87,9 @@ impl Ast {
 fn call_sql(call: &AstCall, schema: &PlanSchema) -> String {
     if let Some(text) = typed::spelling(call, schema) {
         return text;
+    }
+    if call.name == ROW {
+        return named_struct(call, |argument| argument).sql(schema);
     }
     let arguments: Vec<String> = call
         .arguments
@@ -170,8 +173,8 @@ fn case(branches: &[(Ast, Ast)], otherwise: Option<&Ast>, schema: &PlanSchema) -
     text + " END"
 }
 
-/// `struct(x, 1)` as Spark spells it inside a lambda: with the names that the fields get.
-fn named_struct(call: &AstCall) -> Ast {
+/// `(x, 1)`, and `struct(x, 1)` inside a lambda, as Spark spells them: with the names that the fields get.
+fn named_struct(call: &AstCall, value: fn(&Ast) -> &Ast) -> Ast {
     let mut arguments = Vec::with_capacity(call.arguments.len() * 2);
     for (place, argument) in call.arguments.iter().enumerate() {
         let name = match &argument.kind {
@@ -182,7 +185,7 @@ fn named_struct(call: &AstCall) -> Ast {
         };
         let name = name.unwrap_or_else(|| format!("col{}", place + 1));
         arguments.push(Ast::string(&name));
-        arguments.push(argument.without_alias().clone());
+        arguments.push(value(argument).clone());
     }
     Ast::call("named_struct", arguments)
 }
@@ -208,8 +211,8 @@ impl Ast {
                     Ast::new(AstKind::Name(parts))
                 })
             }
-            AstKind::Call(call) if call.name == "struct" => {
-                Some(named_struct(call).with_anonymous(names, text))
+            AstKind::Call(call) if call.is_row() => {
+                Some(named_struct(call, Ast::without_alias).with_anonymous(names, text))
             }
             _ => None,
         })

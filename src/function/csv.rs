@@ -12,7 +12,7 @@ use crate::function::signature::{TEXT, argument, argument_type, count_arguments}
 use crate::function::{Call, ScalarFunction, Signature};
 use crate::options::Options;
 use crate::types;
-use arrow::array::{Array, ArrayRef, AsArray, StringBuilder, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray, StringBuilder, StructArray, new_null_array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Fields, Schema};
 use std::collections::BTreeMap;
@@ -118,7 +118,11 @@ fn resolve_from_csv(arguments: &[Expr]) -> Result<Signature> {
         .fields;
     let options = read_options(name, &options_of(name, arguments, 2)?, "UTC")?;
     // Refuses types that CSV cannot be read into.
-    decoder(&fields, &options).map_err(|error| error.with_span(schema.span))?;
+    decoder(&fields, &options).map_err(|error| {
+        error
+            .with_condition("UNSUPPORTED_DATATYPE")
+            .with_span(schema.span)
+    })?;
     Ok(Signature {
         arguments: with_others(text, arguments),
         returns: nullable(&DataType::Struct(fields)),
@@ -157,6 +161,13 @@ fn resolve_to_csv(arguments: &[Expr]) -> Result<Signature> {
     let name = "to_csv";
     count_arguments(name, arguments, 1, 2)?;
     let input = argument(name, arguments, 0)?;
+    if input.data_type == DataType::Null {
+        return Ok(Signature {
+            arguments: with_others(DataType::Null, arguments),
+            returns: DataType::Utf8,
+            is_nullable: true,
+        });
+    }
     let DataType::Struct(_) = &input.data_type else {
         return Err(Error::invalid(format!(
             "the input of `to_csv` must be a struct, not \"{}\"",
@@ -199,6 +210,9 @@ fn unwritable(data_type: &DataType) -> Option<&DataType> {
 fn to_csv(call: &Call<'_>) -> Result<ArrayRef> {
     let options = write_options(&call_options(call, 1), &call.context.time_zone)?;
     let values = argument_of(call, 0)?.to_array(call.rows)?;
+    if values.data_type() == &DataType::Null {
+        return Ok(new_null_array(call.returns, call.rows));
+    }
     let structs = values
         .as_struct_opt()
         .ok_or_else(|| Error::internal("to_csv of what is no struct"))?;

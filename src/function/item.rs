@@ -5,10 +5,11 @@
 use crate::cast::can_cast;
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind, Value};
+use crate::function::comparison::Ordered;
 use crate::function::{Call, ScalarFunction, Signature};
 use crate::types::{common_type, is_atomic, is_integral, is_numeric, map_key_value, sql_name};
-use arrow::array::{Array, ArrayRef, AsArray, UInt32Array, make_comparator, new_empty_array};
-use arrow::compute::{SortOptions, take};
+use arrow::array::{Array, ArrayRef, AsArray, UInt32Array, new_empty_array};
+use arrow::compute::take;
 use arrow::datatypes::{DataType, Int64Type};
 
 /// The functions of this module.
@@ -118,7 +119,7 @@ fn value(input: &Value, item: &Value, rows: usize) -> Result<ArrayRef> {
     if rows == 0 {
         return Ok(new_empty_array(maps.value_type()));
     }
-    let is_same = make_comparator(maps.keys(), item.array(), SortOptions::default())?;
+    let ordered = Ordered::new(maps.keys(), item.array())?;
     let mut places: Vec<Option<u32>> = Vec::with_capacity(rows);
     for row in 0..rows {
         let (map, at) = (input.index(row), item.index(row));
@@ -132,7 +133,7 @@ fn value(input: &Value, item: &Value, rows: usize) -> Result<ArrayRef> {
         let entries = usize::try_from(start).unwrap_or(0)..usize::try_from(end).unwrap_or(0);
         let found = entries
             .into_iter()
-            .find(|entry| is_same(*entry, at).is_eq());
+            .find(|entry| ordered.compare(*entry, at).is_eq());
         places.push(found.and_then(|entry| u32::try_from(entry).ok()));
     }
     Ok(take(maps.values(), &UInt32Array::from(places), None)?)

@@ -264,7 +264,7 @@ impl Parser<'_> {
         let rows = self.comma_separated(|parser| {
             let row = parser.expression()?;
             Ok(match row.kind {
-                AstKind::Call(called) if called.name == "struct" => called.arguments,
+                AstKind::Call(called) if called.is_row() => called.arguments,
                 kind => vec![Ast {
                     kind,
                     span: row.span,
@@ -502,7 +502,7 @@ impl Parser<'_> {
         }
         let element = self.expression()?;
         Ok(match element.kind {
-            AstKind::Call(called) if is_bracketed && called.name == "struct" => called.arguments,
+            AstKind::Call(called) if is_bracketed && called.is_row() => called.arguments,
             _ => vec![element],
         })
     }

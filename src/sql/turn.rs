@@ -104,7 +104,7 @@ impl Parser<'_> {
     fn one_or_several(&mut self) -> Result<Vec<Ast>> {
         let one = self.value_expression()?;
         Ok(match one.kind {
-            AstKind::Call(call) if call.name == "struct" => call.arguments,
+            AstKind::Call(call) if call.is_row() => call.arguments,
             _ => vec![one],
         })
     }

@@ -463,7 +463,7 @@ impl MapColumn {
                 "the keys of a map that JSON is read into must be strings. type=`{}`",
                 types::sql_name(data_type)
             ))
-            .with_condition("INVALID_JSON_MAP_KEY_TYPE")),
+            .with_condition("DATATYPE_MISMATCH.INVALID_JSON_MAP_KEY_TYPE")),
         }
     }
 

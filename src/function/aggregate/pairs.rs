@@ -17,10 +17,10 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     Definition {
         name: "corr",
         usage: "corr(expr1, expr2)",
-        description: "Pearson's coefficient of correlation; null for less than two pairs.",
+        description: "Pearson's coefficient of correlation; null for less than two pairs, or where one side is always the same.",
         example: "SELECT corr(x, y) FROM VALUES (3, 2), (3, 3), (6, 4) AS t(x, y)",
         resolve: resolve_doubles,
-        accumulator: |_, _| Ok(of::<Correlation>(correlation)),
+        accumulator: |_, _| Ok(of::<Correlation>(|state| Ok(correlation(state)))),
     },
     Definition {
         name: "covar_pop",
@@ -162,12 +162,10 @@ fn mean(arguments: &[Expr], signature: &Signature, index: usize) -> Result<Box<d
     Ok(Box::new(OneOfPair::new(index, mean)))
 }
 
-fn correlation(state: &[f64; 6]) -> Result<Option<f64>> {
+fn correlation(state: &[f64; 6]) -> Option<f64> {
     let [n, _, _, c, x_m2, y_m2] = *state;
-    if n <= 1.0 {
-        return Ok(None);
-    }
-    quotient(c, (x_m2 * y_m2).sqrt()).map(Some)
+    let spread = (x_m2 * y_m2).sqrt();
+    (n > 1.0 && spread != 0.0).then(|| c / spread)
 }
 
 /// Of y (the first column) by x (the second).

@@ -337,6 +337,11 @@ fn schema_of_json(call: &Call<'_>) -> Result<ArrayRef> {
     let mut schemas = StringBuilder::new();
     for text in first(call)?.as_string::<i32>() {
         let text = text.unwrap_or_default();
+        if text.trim().is_empty() {
+            // Nothing could be anything, which is text.
+            schemas.append_value(types::sql_name(&DataType::Utf8));
+            continue;
+        }
         let Some(data_type) = inference.type_of(text.as_bytes()) else {
             return Err(Error::data(format!("the text is no JSON. text=`{text}`"))
                 .with_condition("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION"));

@@ -2,7 +2,7 @@
 
 use super::{alias, call, name};
 use crate::error::{Result, Span};
-use crate::expr::{Ast, AstKind};
+use crate::expr::{Ast, AstKind, ROW};
 use crate::sql::interval::{interval, is_interval};
 use crate::sql::literal;
 use crate::sql::literal::cast;
@@ -286,7 +286,7 @@ impl Parser<'_> {
             },
             last => {
                 values.extend(last);
-                Ok(call("struct", values, span))
+                Ok(call(ROW, values, span))
             }
         }
     }

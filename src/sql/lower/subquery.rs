@@ -268,7 +268,7 @@ pub(super) fn membership(ast: &Ast, is_negated: bool) -> Option<Membership<'_>> 
         ("not", [input]) => return membership(input, !is_negated),
         ("exists", [subquery]) => (subquery, [].as_slice()),
         ("in", [value, subquery]) => match value.as_call() {
-            Some(row) if row.name == "struct" => (subquery, row.arguments.as_slice()),
+            Some(row) if row.is_row() => (subquery, row.arguments.as_slice()),
             _ => (subquery, std::slice::from_ref(value)),
         },
         _ => return None,

@@ -294,7 +294,7 @@ fn operators_bind_as_in_spark() {
         not(<=>(a, b))
         not(<=>(a, true:boolean))
         isnull(a)
-        =(struct(a, b), struct(1:int, 2:int))
+        =(__row(a, b), __row(1:int, 2:int))
     ");
 }
 

@@ -205,7 +205,7 @@ fn keys_and_grouping_sets_are_told_apart() {
         sets (a, b) (a) (+(a, 1:int)) ()
         a, rollup (b) (c, d)
         rollup (a) (b)
-        struct(a, b)
+        __row(a, b)
     ");
 }
 

@@ -193,12 +193,12 @@ fn a_lateral_view_appends_columns_under_its_name() {
 
 #[test]
 fn stack_fills_its_last_row_with_nulls() {
-    let stack = call("stack", &[Ast::int(2), n("v"), n("k"), Ast::int(3)]);
+    let stack = call("stack", &[Ast::int(2), n("v"), n("k"), n("v")]);
     let plan = select(&events(), &[stack]).unwrap();
     assert_eq!(columns(&plan), "col0:bigint,col1:string");
     insta::assert_snapshot!(explain(&plan), @r"
     Project [col0, col1]
-    +- Generate stack(2, v, k, CAST(3 AS BIGINT), NULL), [col0, col1]
+    +- Generate stack(2, v, k, v, NULL), [col0, col1]
        +- StreamingRelation memory[events] [ts TIMESTAMP, k STRING, v BIGINT]
     ");
 }

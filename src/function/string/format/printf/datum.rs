@@ -147,13 +147,43 @@ impl Datum<'_> {
             Datum::Double(value) => folded(value.to_bits()),
             Datum::Float(value) if value.is_nan() => 0x7fc0_0000,
             Datum::Float(value) => value.to_bits(),
-            Datum::Decimal(..) | Datum::Binary | Datum::Nested(_) => {
+            Datum::Decimal(value, scale) => hash_of_decimal(*value, *scale).ok_or_else(|| {
+                Error::unsupported("the hash (`%h`) of a long decimal in `format_string`")
+            })?,
+            Datum::Binary | Datum::Nested(_) => {
                 return Err(Error::unsupported(
-                    "the hash (`%h`) of a decimal, a binary or a nested value in `format_string`",
+                    "the hash (`%h`) of a binary or a nested value in `format_string`",
                 ));
             }
         })
     }
+}
+
+/// Scala's hash code of a decimal: that of the integer, float or double that is the same number. `None` for more digits than those hold.
+fn hash_of_decimal(value: i128, scale: i8) -> Option<u32> {
+    const DIGITS_MAX: usize = 15;
+    let text = decimal_text(value, scale);
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let fraction = fraction.trim_end_matches('0');
+    if fraction.is_empty() {
+        let whole: i64 = whole.parse().ok()?;
+        return Some(match i32::try_from(whole) {
+            Ok(small) => small.cast_unsigned(),
+            Err(_) => folded(whole.cast_unsigned()),
+        });
+    }
+    let digits = whole.trim_start_matches(['-', '0']).len() + fraction.len();
+    let double: f64 = text.parse().ok().filter(|_| digits <= DIGITS_MAX)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "only used if nothing was lost"
+    )]
+    let float = double as f32;
+    Some(if f64::from(float).to_bits() == double.to_bits() {
+        float.to_bits()
+    } else {
+        folded(double.to_bits())
+    })
 }
 
 /// Both halves in one.
