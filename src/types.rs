@@ -13,6 +13,8 @@
 //! | `DATE`, `TIMESTAMP`, `TIMESTAMP_NTZ` | `Date32`, `Timestamp(µs, "UTC")`, `Timestamp(µs, none)` |
 //! | `INTERVAL DAY TO SECOND`, `INTERVAL YEAR TO MONTH`, `INTERVAL` | `Duration(µs)`, `Interval(YearMonth)`, `Interval(MonthDayNano)` |
 //! | `ARRAY<t>`, `MAP<k, v>`, `STRUCT<…>`, `VOID` | [`list_of`], [`map_of`], `Struct`, `Null` |
+//!
+//! The units of an interval (`INTERVAL DAY`) stand beside the type: [`interval`].
 
 mod calendar;
 mod coerce;
