@@ -66,6 +66,9 @@ impl Ast {
                 branches,
                 otherwise,
             } => case(branches, otherwise.as_deref(), schema),
+            AstKind::Field(input, field) if typed::is_map(input, schema) => {
+                format!("{}[{field}]", input.sql(schema))
+            }
             AstKind::Field(input, field) => format!("{}.{field}", input.sql(schema)),
             AstKind::Index(input, index) => {
                 format!("{}[{}]", input.sql(schema), index.sql(schema))

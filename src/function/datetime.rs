@@ -8,6 +8,7 @@ mod fields;
 mod make;
 mod make_interval;
 pub(crate) mod pattern;
+mod reader;
 mod truncate;
 mod units;
 

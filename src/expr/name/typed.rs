@@ -72,6 +72,11 @@ pub(super) fn spelling(call: &AstCall, schema: &PlanSchema) -> Option<String> {
     }
 }
 
+/// Whether it is a map.
+pub(super) fn is_map(ast: &Ast, schema: &PlanSchema) -> bool {
+    resolve(ast, schema).is_ok_and(|expr| matches!(expr.data_type, DataType::Map(..)))
+}
+
 fn is_true(ast: &Ast) -> bool {
     matches!(&ast.kind, AstKind::Literal(value) if value.as_boolean_opt().is_some_and(|value| value.value(0)))
 }

@@ -1,11 +1,12 @@
 //! Between text, numbers and moments: `to_timestamp`, `date_format`, `unix_timestamp`, `timestamp_millis`, …
 
 use super::pattern::Pattern;
+use super::reader::{Reader, unreadable};
 use super::{
     column, constant_text, function, has, local_times, signature, strings, time_array, times,
     typed, zone,
 };
-use crate::cast::zone::{MICROS_PER_DAY, Zone};
+use crate::cast::zone::MICROS_PER_DAY;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::function::signature::{
@@ -17,7 +18,6 @@ use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Int64Array, StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Float64Type, Int64Type, Time64MicrosecondType, TimeUnit};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What `from_unixtime` writes and `unix_timestamp` reads if no pattern is given.
@@ -249,67 +249,6 @@ fn numbers() -> Vec<ScalarFunction> {
             |c| Ok(arrow::compute::cast(&column(c, 0)?, &DataType::Date32)?),
         ),
     ]
-}
-
-/// Patterns compiled once each, and the time zone: what a call works with.
-struct Reader<'a> {
-    call: &'a Call<'a>,
-    zone: Zone,
-    compile: fn(&str) -> Result<Pattern>,
-    patterns: HashMap<String, Pattern>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(call: &'a Call<'a>, compile: fn(&str) -> Result<Pattern>) -> Result<Reader<'a>> {
-        Ok(Reader {
-            call,
-            zone: zone(call)?,
-            compile,
-            patterns: HashMap::new(),
-        })
-    }
-
-    fn pattern(&mut self, text: &str) -> Result<&Pattern> {
-        if !self.patterns.contains_key(text) {
-            let pattern = (self.compile)(text)?;
-            self.patterns.insert(text.to_owned(), pattern);
-        }
-        self.patterns
-            .get(text)
-            .ok_or_else(|| Error::internal("a pattern was lost"))
-    }
-
-    /// The moments (or, where the result has no zone, readings) that the texts of argument 0 show by the patterns of argument 1.
-    fn moments(&mut self, is_try: bool) -> Result<TimestampMicrosecondArray> {
-        let (texts, patterns) = (strings(self.call, 0)?, strings(self.call, 1)?);
-        let zone = self.zone;
-        let is_local = *self.call.returns == types::timestamp_ntz();
-        texts
-            .iter()
-            .zip(patterns.iter())
-            .map(|row| {
-                let (Some(text), Some(pattern)) = row else {
-                    return Ok(None);
-                };
-                let parsed = self.pattern(pattern)?.parse(text);
-                let moment = parsed.and_then(|(local, named)| match named {
-                    _ if is_local => Some(local),
-                    named => named.unwrap_or(zone).to_utc(local),
-                });
-                match moment {
-                    None if !is_try => Err(unreadable(text, pattern)),
-                    moment => Ok(moment),
-                }
-            })
-            .collect()
-    }
-}
-
-fn unreadable(text: &str, pattern: &str) -> Error {
-    Error::data(format!(
-        "the text is not of the pattern. Use `try_to_timestamp` to tolerate invalid input and return NULL instead. text=`{text}`, pattern=`{pattern}`"
-    ))
-    .with_condition("CANNOT_PARSE_TIMESTAMP")
 }
 
 fn resolve_parse(
