@@ -4,6 +4,7 @@
 //! `decode`, ….
 
 use crate::analyze::call::{apply_named, in_order, unexpected_input};
+use crate::analyze::column::same_name;
 use crate::analyze::{Analyzer, cast_to, mismatch, null_of};
 use crate::error::{Error, Result, Span};
 use crate::expr::{
@@ -362,10 +363,21 @@ impl Analyzer<'_> {
 
     /// `x IN (…)`: true if one is equal, null if none is but x or one of them is null.
     fn resolve_in(&mut self, ast: &Ast, call: &AstCall) -> Result<Expr> {
-        let resolved = self.resolve_all(&call.arguments)?;
-        let [_, _, ..] = &resolved[..] else {
+        let mut resolved = self.resolve_all(&call.arguments)?;
+        let [input, values @ ..] = resolved.as_mut_slice() else {
             return Err(wrong_count(call, "> 1"));
         };
+        if values.is_empty() {
+            return Err(wrong_count(call, "> 1"));
+        }
+        // As in Spark the names of the fields do not matter: `(a, b) IN ((1, 2))`.
+        for value in values {
+            if is_renamed(&value.data_type, &input.data_type) {
+                *value = cast_to(value.clone(), &input.data_type);
+            }
+        }
+        let is_null =
+            matches!(input.kind, ExprKind::Literal(_)) && input.data_type == DataType::Null;
         let common = common_type_of(resolved.iter().map(|value| &value.data_type));
         let Some(data_type) = common else {
             let types: Vec<String> = resolved
@@ -381,6 +393,9 @@ impl Analyzer<'_> {
                 ),
             ));
         };
+        if is_null {
+            return Ok(null_of(&DataType::Boolean));
+        }
         let mut values = resolved.into_iter().map(|value| cast_to(value, &data_type));
         let input = values.next().ok_or_else(|| wrong_count(call, "> 1"))?;
         let mut conditions = values
@@ -551,6 +566,19 @@ fn two(call: &AstCall) -> Result<[&Ast; 2]> {
         [left, right] => Ok([left, right]),
         _ => Err(wrong_count(call, "2")),
     }
+}
+
+/// Whether both are structs whose fields differ in their names alone.
+fn is_renamed(one: &DataType, other: &DataType) -> bool {
+    let (DataType::Struct(one), DataType::Struct(other)) = (one, other) else {
+        return false;
+    };
+    let mut pairs = one.iter().zip(other);
+    one.len() == other.len()
+        && pairs
+            .clone()
+            .all(|(one, other)| one.data_type() == other.data_type())
+        && pairs.any(|(one, other)| !same_name(one.name(), other.name()))
 }
 
 /// `WRONG_NUM_ARGS`.

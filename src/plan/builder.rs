@@ -125,7 +125,7 @@ fn check_names(names: &[String], columns: usize) -> Result<()> {
     .with_condition("ASSIGNMENT_ARITY_MISMATCH"))
 }
 
-/// Keeps the rows for which `condition` is true. A `window(…)` in it is a column that the filter has for itself: as in Spark, rows without
+/// Keeps the rows for which `condition` is true. A `window(…)` in it becomes a column: as in Spark, rows without
 /// their time are gone, and a row that is in several windows comes once for each that it is kept for.
 ///
 /// # Errors
@@ -145,7 +145,9 @@ pub fn filter(input: &Arc<LogicalPlan>, condition: &Ast) -> Result<Arc<LogicalPl
             .with_window(window, own_columns)
             .resolve_condition(condition)?;
         let kept = filtered(&windowed, predicate);
-        let outputs = (0..own_columns).filter_map(|index| Output::of_column(&kept.schema, index));
+        // As in Spark the window is a column of what comes out, the first.
+        let columns = std::iter::once(own_columns).chain(0..own_columns);
+        let outputs = columns.filter_map(|index| Output::of_column(&kept.schema, index));
         return Ok(project(&kept, outputs.collect()));
     }
     let predicate = Analyzer::new(&input.schema, Place::Where)

@@ -122,9 +122,9 @@ impl<'a> Lowering<'a> {
             if let Some(grouping) = &mut group_by {
                 input = self.with_key_values(&input, grouping, &select.subqueries)?;
             }
-            let is_grouped = select.group_by.is_some() || having.is_some();
+            let grouping = select.group_by.as_deref();
             (input, items, having) =
-                self.with_values(&input, (items, having), &select.subqueries, is_grouped)?;
+                self.with_values(&input, (items, having), &select.subqueries, grouping)?;
         }
         let block = builder::Select {
             items,

@@ -76,6 +76,11 @@ const NO_ALIAS: [&str; 62] = [
     "FETCH",
 ];
 
+/// Words among these that are one as the last word of the statement.
+const LAST_ALIAS: [&str; 8] = [
+    "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "WINDOW",
+];
+
 /// Clauses of a query that we do not have, by the word they begin with.
 const UNSUPPORTED_CLAUSES: [(&str, &str); 5] = [
     ("CLUSTER", "CLUSTER BY"),
@@ -554,7 +559,12 @@ impl Parser<'_> {
     pub(super) fn is_alias_at(&self, ahead: usize) -> bool {
         match &self.peek_at(ahead).kind {
             TokenKind::Quoted(_) => true,
-            TokenKind::Word(word) => !NO_ALIAS.iter().any(|no| word.eq_ignore_ascii_case(no)),
+            // As in Spark, a word with which nothing begins is an alias, as in `FROM t WHERE`.
+            TokenKind::Word(word) => {
+                let is = |other: &&str| word.eq_ignore_ascii_case(other);
+                let ends = matches!(self.peek_at(ahead + 1).kind, TokenKind::End);
+                !NO_ALIAS.iter().any(is) || ends && LAST_ALIAS.iter().any(is)
+            }
             _ => false,
         }
     }

@@ -9,7 +9,7 @@ use super::join_time::is_bounded;
 use super::{Refusal, Rule, Scope};
 use crate::error::{Error, Result};
 use crate::expr::{Expr, ExprKind};
-use crate::plan::{AggregateExpr, Column, EventTime, JoinType, LogicalPlan, PlanNode};
+use crate::plan::{AggregateExpr, Column, EventTime, JoinType, LogicalPlan, NamedExpr, PlanNode};
 use crate::processor::GroupStateKind;
 use crate::sink::OutputMode;
 use arrow::array::{Array, AsArray};
@@ -118,9 +118,11 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         what: "session windows without another key",
         refuses: |scope| match &scope.node.node {
-            PlanNode::Aggregate { keys, .. } if session(scope)? && keys.len() == 1 => Some(spark(
-                "Global aggregation with session window in streaming query is not supported: group by another column as well",
-            )),
+            PlanNode::Aggregate { keys, .. } if session(scope)? && is_session_alone(keys) => {
+                Some(spark(
+                    "Global aggregation with session window in streaming query is not supported: group by another column as well",
+                ))
+            }
             _ => None,
         },
     },
@@ -325,6 +327,12 @@ fn session(scope: &Scope<'_>) -> Option<bool> {
         }
         _ => None,
     }
+}
+
+/// Whether no key is beside the session: constants are none, as Spark leaves them out.
+fn is_session_alone(keys: &[NamedExpr]) -> bool {
+    let is_constant = |key: &&NamedExpr| matches!(key.expr.kind, ExprKind::Literal(_));
+    keys.len() - keys.iter().filter(is_constant).count() <= 1
 }
 
 /// What is to be done where append would wait for ever.

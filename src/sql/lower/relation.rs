@@ -1,6 +1,6 @@
 //! `FROM`: tables, streams, subqueries, joins, generators, and the watermarks declared on them.
 
-use super::subquery::{all_of, conjuncts, has_subquery};
+use super::subquery::{UNRESOLVED, all_of, conjuncts, has_subquery};
 use super::{Lowering, Plan, aliased, condition, row_count, table, values};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstKind};
@@ -139,8 +139,23 @@ impl Lowering<'_> {
                 self.filtered(&pairs, &asked, subqueries)
             }
             JoinType::LeftOuter | JoinType::LeftSemi | JoinType::LeftAnti => {
-                let right = self.filtered(right, &asked, subqueries)?;
-                builder::join(left, &right, join_type, &on)
+                match self.filtered(right, &asked, subqueries) {
+                    Err(error) if error.condition() == Some(UNRESOLVED) => {}
+                    right => return builder::join(left, &right?, join_type, &on),
+                }
+                // It names columns of the left: there the answer becomes a column.
+                let columns = left.schema.columns.len();
+                let mut left = Plan::clone(left);
+                let answer = self.valued(&mut left, &asked, subqueries, false)?;
+                let on = match on {
+                    builder::JoinCondition::On(on) => Ast::call("and", vec![on, answer]),
+                    _ => answer,
+                };
+                let on = builder::JoinCondition::On(on);
+                let joined = builder::join(&left, right, join_type, &on)?;
+                let added = left.schema.columns.iter().skip(columns);
+                let added: Vec<String> = added.map(|column| column.name.clone()).collect();
+                Ok(builder::drop_columns(&joined, &added))
             }
             JoinType::RightOuter => {
                 let left = self.filtered(left, &asked, subqueries)?;

@@ -18,7 +18,7 @@ use crate::analyze::{is_aggregate_call, resolve};
 use crate::error::{Error, Result, Span};
 use crate::expr::{Ast, AstKind, ONLY_ROW};
 use crate::plan::builder::{self, Grouping, JoinCondition};
-use crate::plan::{JoinType, LogicalPlan, PlanNode};
+use crate::plan::{JoinType, LogicalPlan, PlanNode, PlanSchema};
 use crate::sql::ast::{Body, QueryAst, SelectItem};
 
 /// Aggregates that are null over no rows.
@@ -91,15 +91,17 @@ impl Lowering<'_> {
         input: &Plan,
         (items, having): (Vec<Ast>, Option<Ast>),
         subqueries: &[QueryAst],
-        is_grouped: bool,
+        group_by: Option<&[Grouping]>,
     ) -> Result<(Plan, Vec<Ast>, Option<Ast>)> {
         let mut plan = Plan::clone(input);
         if !items.iter().chain(&having).any(has_subquery) {
             return Ok((plan, items, having));
         }
-        let is_grouped = is_grouped || items.iter().any(|item| item.has_call(&is_aggregate_call));
+        let is_grouped = group_by.is_some()
+            || having.is_some()
+            || items.iter().any(|item| item.has_call(&is_aggregate_call));
         let mut result = Vec::with_capacity(items.len());
-        for item in items {
+        for (position, item) in items.into_iter().enumerate() {
             if matches!(item.kind, AstKind::Star(_)) {
                 // The columns of subqueries are none of it.
                 let star = SelectItem::StarExcept(item, Vec::new());
@@ -107,6 +109,8 @@ impl Lowering<'_> {
             } else if has_subquery(&item) {
                 let name = item.output_name(&input.schema);
                 let value = item.without_alias();
+                let is_key = group_by.is_some_and(|keys| is_grouped_by(keys, position, &name));
+                let is_grouped = is_grouped && !is_key;
                 let changed = self.valued(&mut plan, value, subqueries, is_grouped)?;
                 result.push(changed.at(item.span).alias(&name));
             } else {
@@ -245,10 +249,33 @@ impl Lowering<'_> {
         }
         let keys = correlated
             .iter()
-            .map(|condition| key(condition, &plan, outer))
+            .map(|condition| {
+                key(condition, &plan, outer).map_err(|error| match question.asks {
+                    // Spark makes an aggregation of the stream of it.
+                    Asks::Value if outer.is_streaming() => {
+                        error.with_condition("UNSUPPORTED_STREAMING_OPERATOR_WITHOUT_WATERMARK")
+                    }
+                    _ => error,
+                })
+            })
             .collect::<Result<_>>()?;
         Ok(Rows { plan, items, keys })
     }
+}
+
+/// Whether a `GROUP BY` names an item of the list: by its place, from 0, or by its name.
+fn is_grouped_by(grouping: &[Grouping], position: usize, name: &str) -> bool {
+    let place = (position + 1).to_string();
+    grouping.iter().any(|item| match item {
+        Grouping::Key(key) => match &key.kind {
+            AstKind::Name(parts) => {
+                matches!(parts.as_slice(), [own] if own.eq_ignore_ascii_case(name))
+            }
+            AstKind::Literal(_) => key.sql(&PlanSchema::default()) == place,
+            _ => false,
+        },
+        Grouping::Rollup(_) | Grouping::Cube(_) | Grouping::Sets(_) => false,
+    })
 }
 
 /// The question that an expression asks of a subquery, if that is what it is.
