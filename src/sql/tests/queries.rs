@@ -241,11 +241,11 @@ fn errors_point_at_what_was_found() {
         1 | WITH q AS (SELECT 1), Q AS (SELECT 2) SELECT 1
           |                       ^
     ");
-    assert_snapshot!(refused("SELECT a FROM t WHERE"), @"
-        [PARSE_SYNTAX_ERROR] expected an expression, found the end of the statement; line 1 column 22
+    assert_snapshot!(refused("SELECT a FROM t WHERE b ="), @"
+        [PARSE_SYNTAX_ERROR] expected an expression, found the end of the statement; line 1 column 26
           |
-        1 | SELECT a FROM t WHERE
-          |                      ^
+        1 | SELECT a FROM t WHERE b =
+          |                          ^
     ");
     assert_snapshot!(refused("SELECT a FROM t JOIN s ON"), @"
         [PARSE_SYNTAX_ERROR] expected an expression, found the end of the statement; line 1 column 26
