@@ -26,6 +26,7 @@ mod parse;
 mod tests;
 
 pub use calendar::{CalendarInterval, parse_interval};
+pub(crate) use coerce::differ_in_names;
 pub use coerce::{can_implicitly_cast, common_type, common_type_of};
 pub use decimal::{
     DecimalOperator, bounded_decimal, decimal_for_integer, decimal_of_literal, decimal_result,

@@ -4,7 +4,6 @@
 //! `decode`, ….
 
 use crate::analyze::call::{apply_named, in_order, unexpected_input};
-use crate::analyze::column::same_name;
 use crate::analyze::{Analyzer, cast_to, mismatch, null_of};
 use crate::error::{Error, Result, Span};
 use crate::expr::{
@@ -372,7 +371,7 @@ impl Analyzer<'_> {
         }
         // As in Spark the names of the fields do not matter: `(a, b) IN ((1, 2))`.
         for value in values {
-            if is_renamed(&value.data_type, &input.data_type) {
+            if types::differ_in_names(&value.data_type, &input.data_type) {
                 *value = cast_to(value.clone(), &input.data_type);
             }
         }
@@ -566,19 +565,6 @@ fn two(call: &AstCall) -> Result<[&Ast; 2]> {
         [left, right] => Ok([left, right]),
         _ => Err(wrong_count(call, "2")),
     }
-}
-
-/// Whether both are structs whose fields differ in their names alone.
-fn is_renamed(one: &DataType, other: &DataType) -> bool {
-    let (DataType::Struct(one), DataType::Struct(other)) = (one, other) else {
-        return false;
-    };
-    let mut pairs = one.iter().zip(other);
-    one.len() == other.len()
-        && pairs
-            .clone()
-            .all(|(one, other)| one.data_type() == other.data_type())
-        && pairs.any(|(one, other)| !same_name(one.name(), other.name()))
 }
 
 /// `WRONG_NUM_ARGS`.

@@ -164,3 +164,16 @@ pub fn can_implicitly_cast(from: &DataType, to: &DataType) -> bool {
         _ => (is_numeric(from) && is_numeric(to)) || (is_datetime(from) && is_datetime(to)),
     }
 }
+
+/// Whether both are structs whose fields differ in their names alone.
+pub(crate) fn differ_in_names(one: &DataType, other: &DataType) -> bool {
+    let (DataType::Struct(one), DataType::Struct(other)) = (one, other) else {
+        return false;
+    };
+    let mut pairs = one.iter().zip(other);
+    one.len() == other.len()
+        && pairs
+            .clone()
+            .all(|(one, other)| one.data_type() == other.data_type())
+        && pairs.any(|(one, other)| one.name() != other.name())
+}
