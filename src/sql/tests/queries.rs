@@ -32,13 +32,14 @@ fn show_condition(condition: &ast::JoinCondition) -> String {
     }
 }
 
+fn named(alias: &Option<RelationAlias>) -> String {
+    alias.as_ref().map_or(String::new(), |alias| {
+        let columns: Vec<&str> = alias.columns.iter().map(|c| c.value.as_str()).collect();
+        format!(" as {}[{}]", alias.name.value, columns.join(","))
+    })
+}
+
 fn show_relation(relation: &RelationAst) -> String {
-    let named = |alias: &Option<RelationAlias>| {
-        alias.as_ref().map_or(String::new(), |alias| {
-            let columns: Vec<&str> = alias.columns.iter().map(|c| c.value.as_str()).collect();
-            format!(" as {}[{}]", alias.name.value, columns.join(","))
-        })
-    };
     match relation {
         RelationAst::Table {
             name,
