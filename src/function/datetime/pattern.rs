@@ -47,6 +47,9 @@ const DAYS: [&str; 7] = [
     "Sunday",
 ];
 
+/// How deep optional parts may be nested. A pattern may come from a row, and each level of it takes a part of the stack.
+const OPTIONAL_DEPTH_MAX: usize = 100;
+
 /// A compiled pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pattern {
@@ -203,6 +206,7 @@ fn compile(rest: &mut &[char], depth: usize) -> Option<Vec<Item>> {
     let mut items: Vec<Item> = Vec::new();
     while let Some((letter, after)) = rest.split_first() {
         match letter {
+            '[' if depth >= OPTIONAL_DEPTH_MAX => return None,
             '[' => {
                 *rest = after;
                 items.push(Item::Optional(compile(rest, depth + 1)?));
@@ -350,6 +354,14 @@ mod tests {
         assert!(pattern.parse("2024-02-29 13:04").is_some());
         assert!(pattern.parse("2024-02-29 13").is_none());
         assert!(pattern.parse("2024-02-30").is_none());
+    }
+
+    #[test]
+    fn optional_parts_are_nested_only_so_deep() {
+        let nested = |depth: usize| Pattern::new(&format!("{}yyyy", "[".repeat(depth)));
+        assert!(nested(OPTIONAL_DEPTH_MAX).is_ok());
+        assert!(nested(OPTIONAL_DEPTH_MAX + 1).is_err());
+        assert!(nested(1_000_000).is_err());
     }
 
     #[test]

@@ -60,37 +60,39 @@ fn kernel(call: &Call<'_>) -> Result<ArrayRef> {
 fn by_pattern(call: &Call<'_>) -> Result<ArrayRef> {
     let number = argument(call, 0)?;
     let patterns: Text<'_> = Column::of(call, 1)?;
+    let array = match number.array().data_type() {
+        DataType::Float64 | DataType::Float32 | DataType::Decimal128(..) => number.array().clone(),
+        _ => arrow::compute::cast(number.array(), &DataType::Int64)?,
+    };
     let mut last: Option<(&str, Pattern)> = None;
     try_text_into(call.rows, |row, out| {
         let index = number.index(row);
-        let (Some(text), false) = (patterns.get(row), number.array().is_null(index)) else {
+        let (Some(text), false) = (patterns.get(row), array.is_null(index)) else {
             return Ok(None);
         };
         let pattern = match last.take() {
             Some((before, pattern)) if before == text => pattern,
             _ => Pattern::new(text)?,
         };
-        write_by_pattern(number.array(), index, &pattern, out)?;
+        write_by_pattern(&array, index, &pattern, out);
         last = Some((text, pattern));
         Ok(Some(()))
     })
 }
 
-fn write_by_pattern(
-    array: &ArrayRef,
-    index: usize,
-    pattern: &Pattern,
-    out: &mut String,
-) -> Result<()> {
+/// Appends a value of an array of doubles, floats, decimals or longs.
+fn write_by_pattern(array: &ArrayRef, index: usize, pattern: &Pattern, out: &mut String) {
     let double = match array.data_type() {
         DataType::Float64 => Some(array.as_primitive::<Float64Type>().value(index)),
         DataType::Float32 => Some(array.as_primitive::<Float32Type>().value(index).into()),
         _ => None,
     };
+    // The product may be infinite where the value is not.
+    let double = double.map(|value: f64| value * 10_f64.powi(pattern.shift().cast_signed()));
     let digits = match (double, array.data_type()) {
         (Some(value), _) if !value.is_finite() => {
             pattern.write_other(value, out);
-            return Ok(());
+            return;
         }
         (Some(value), _) => of_double(value, pattern),
         (None, DataType::Decimal128(_, scale)) => {
@@ -98,18 +100,15 @@ fn write_by_pattern(
             Digits::of(&cast::text::decimal_text(value, *scale)).shifted(pattern.shift())
         }
         (None, _) => {
-            let long = arrow::compute::cast(&array.slice(index, 1), &DataType::Int64)?;
-            let value = long.as_primitive::<Int64Type>().value(0);
+            let value = array.as_primitive::<Int64Type>().value(index);
             Digits::of(&value.to_string()).shifted(pattern.shift())
         }
     };
     pattern.write(&digits.rounded(pattern.rounding()), out);
-    Ok(())
 }
 
-/// A double is rounded by its exact value, unless its shortest digits are few enough.
+/// A finite double, its point already moved, is rounded by its exact value, unless its shortest digits are few enough.
 fn of_double(value: f64, pattern: &Pattern) -> Digits {
-    let value = value * 10_f64.powi(i32::try_from(pattern.shift()).unwrap_or(0));
     let shortest = Digits::of(&format!("{value:e}"));
     if shortest.clone().rounded(pattern.rounding()) == shortest {
         return shortest;
@@ -210,5 +209,33 @@ fn write_grouped(digits: &str, out: &mut String) {
             out.push(',');
         }
         out.push(digit);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::function::testing::{answers, assert_answers};
+
+    #[test]
+    fn a_number_that_its_percent_sign_makes_infinite_is_written_so() {
+        assert_answers(&[
+            ("format_number(1e308D, '0%')", "∞%"),
+            ("format_number(-1e308D, '0%')", "-∞%"),
+            ("format_number(0.256D, '0.0%')", "25.6%"),
+        ]);
+    }
+
+    #[test]
+    fn an_exponent_has_as_many_digits_as_its_pattern() {
+        assert_answers(&[(
+            "length(format_number(1.5D, concat('0E', repeat('0', 70000))))",
+            "70002",
+        )]);
+    }
+
+    #[test]
+    fn integers_are_written_row_by_row() {
+        let texts = answers("format_number(n, s)", &["00", "0%", "NULL", "0.0"]).unwrap();
+        assert_eq!(texts, ["01", "200%", "NULL", "4.0"]);
     }
 }

@@ -17,6 +17,9 @@ use datum::Datum;
 use std::iter::Peekable;
 use std::str::CharIndices;
 
+/// The largest width, precision and number of a value: a format may come from a row, and what it asks for is taken from memory at once.
+const SIZE_MAX: usize = 1_048_576;
+
 pub(super) fn function() -> ScalarFunction {
     ScalarFunction {
         name: "format_string",
@@ -135,12 +138,24 @@ enum Which {
     Number(usize),
 }
 
-fn number(characters: &mut Peekable<CharIndices<'_>>) -> Option<usize> {
-    let mut digits = String::new();
+/// The size that stands next, if there is one.
+///
+/// # Errors
+///
+/// `Data`, if it is above [`SIZE_MAX`].
+fn size(characters: &mut Peekable<CharIndices<'_>>) -> Result<Option<usize>> {
+    let mut size = None;
     while let Some((_, digit)) = characters.next_if(|(_, character)| character.is_ascii_digit()) {
-        digits.push(digit);
+        let digit = digit.to_digit(10).map_or(0, |digit| digit as usize);
+        let longer = size.unwrap_or(0) * 10 + digit;
+        if longer > SIZE_MAX {
+            return Err(invalid(&format!(
+                "a width, a precision or the number of a value is above {SIZE_MAX}"
+            )));
+        }
+        size = Some(longer);
     }
-    digits.parse().ok()
+    Ok(size)
 }
 
 fn parse_specifier(characters: &mut Peekable<CharIndices<'_>>) -> Result<(Specifier, Which)> {
@@ -152,8 +167,9 @@ fn parse_specifier(characters: &mut Peekable<CharIndices<'_>>) -> Result<(Specif
         .is_some()
     {
         which = Which::Last;
-    } else if matches!(characters.peek(), Some((_, '1'..='9'))) {
-        let given = number(characters).ok_or_else(|| invalid("a number is too large"))?;
+    } else if matches!(characters.peek(), Some((_, '1'..='9')))
+        && let Some(given) = size(characters)?
+    {
         if characters
             .next_if(|(_, character)| *character == '$')
             .is_some()
@@ -172,14 +188,14 @@ fn parse_specifier(characters: &mut Peekable<CharIndices<'_>>) -> Result<(Specif
             }
             specifier.flags.push(flag);
         }
-        width = number(characters);
+        width = size(characters)?;
     }
     specifier.width = width.unwrap_or_default();
     if characters
         .next_if(|(_, character)| *character == '.')
         .is_some()
     {
-        let precision = number(characters).ok_or_else(|| invalid("`.` without a precision"))?;
+        let precision = size(characters)?.ok_or_else(|| invalid("`.` without a precision"))?;
         specifier.precision = Some(precision);
     }
     let (_, conversion) = characters.next().ok_or_else(|| invalid("`%` at its end"))?;
@@ -269,6 +285,31 @@ impl Specifier {
         } else {
             out.extend(std::iter::repeat_n(' ', missing));
             out.push_str(text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::function::testing::{answer, assert_answers};
+
+    #[test]
+    fn sizes_beyond_the_largest_are_refused() {
+        assert_answers(&[
+            ("length(format_string('%1048576s', 'x'))", "1048576"),
+            ("length(format_string('%.1048576f', 0D))", "1048578"),
+            ("length(format_string('%.1048576g', 1D))", "1048577"),
+        ]);
+        for format in [
+            "%1048577s",
+            "%99999999999999s",
+            "%-99999999999999999999999s",
+            "%.99999999999f",
+            "%.2147483648g",
+            "%99999999999999999999999$s",
+        ] {
+            let error = answer(&format!("format_string('{format}', 1D)")).unwrap_err();
+            assert!(error.to_string().contains("above 1048576"), "{error}");
         }
     }
 }

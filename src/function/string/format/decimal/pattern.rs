@@ -201,7 +201,10 @@ impl Pattern {
         if exponent < 0 {
             out.push('-');
         }
-        out.push_str(&format!("{:0>least$}", exponent.unsigned_abs()));
+        let digits = exponent.unsigned_abs().to_string();
+        // Not the width of a format, which has a largest one.
+        out.extend(std::iter::repeat_n('0', least.saturating_sub(digits.len())));
+        out.push_str(&digits);
     }
 }
 
