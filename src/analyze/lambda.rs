@@ -125,9 +125,9 @@ pub(super) fn lambda_positions(function: &str) -> &'static [usize] {
     }
 }
 
-/// Names of parameters that nobody writes.
+/// Names of parameters that nobody can write: parameters are found before columns.
 fn nameless(count: usize) -> Vec<String> {
-    (0..count).map(|index| format!("__{index}")).collect()
+    (0..count).map(|index| format!("\0{index}")).collect()
 }
 
 /// What lambda `ordinal` of a function gets, given the arguments that are no lambdas.

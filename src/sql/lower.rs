@@ -33,6 +33,8 @@ pub(super) struct Lowering<'a> {
     relations: &'a dyn Relations,
     /// The common table expressions in sight, inner ones last.
     with: Vec<(String, Plan)>,
+    /// How many LATERAL subqueries are around.
+    laterals: usize,
 }
 
 impl<'a> Lowering<'a> {
@@ -40,6 +42,7 @@ impl<'a> Lowering<'a> {
         Lowering {
             relations,
             with: Vec::new(),
+            laterals: 0,
         }
     }
 

@@ -7,14 +7,15 @@ use crate::error::{Error, Result};
 use crate::expr::Ast;
 
 impl Parser<'_> {
-    /// `|> operator`.
-    pub(super) fn pipe(&mut self, input: QueryAst) -> Result<QueryAst> {
+    /// `|> operator`. What `WITH` names before the first pipe, all operators see.
+    pub(super) fn pipe(&mut self, mut input: QueryAst) -> Result<QueryAst> {
         let start = input.span;
+        let with = std::mem::take(&mut input.with);
         self.expect_symbol("|>")?;
         if let Some(turned) = self.pipe_relation(&input)? {
             let span = self.span_from(start);
             return Ok(QueryAst {
-                with: Vec::new(),
+                with,
                 body: Body::Relations(vec![turned]),
                 organization: Organization::default(),
                 span,
@@ -23,7 +24,7 @@ impl Parser<'_> {
         let operator = self.pipe_operator()?;
         let span = self.span_from(start);
         Ok(QueryAst {
-            with: Vec::new(),
+            with,
             body: Body::Pipe {
                 input: Box::new(input),
                 operator: Box::new(operator),

@@ -1,5 +1,5 @@
-//! Where the package lies while its tests run. Asked when they run and not when they are built: CI builds into a directory that several
-//! clones share, where a test that was built in one of them runs in another.
+//! Where the package lies while its tests run. Asked when they run and not when they are built, so that a test that was built in one
+//! checkout may run in another.
 
 use std::path::PathBuf;
 

@@ -25,7 +25,7 @@ use crate::plan::builder::sort::{SortItem, expand_all, ordinal};
 use crate::plan::builder::{Output, column, filtered, node};
 use crate::plan::over::WindowCall;
 use crate::plan::{AggregateExpr, Column, LogicalPlan, NamedExpr, PlanNode, SessionKey};
-use crate::types::{TypeUnits, is_hashable, map_key_value};
+use crate::types::{TypeUnits, is_hashable, is_orderable, map_key_value};
 use arrow::datatypes::DataType;
 use rewrite::Rewrite;
 pub(super) use rewrite::{below, exprs as list_exprs};
@@ -343,7 +343,8 @@ impl KeyResolver<'_> {
         let expr = analyzer.resolve(ast)?;
         let name = ast.output_name(schema);
         let is_groupable = match map_key_value(&expr.data_type) {
-            Some((key, value)) => is_hashable(key) && is_hashable(value),
+            // Its entries are brought in order.
+            Some((key, value)) => is_orderable(key) && is_orderable(value),
             None => is_hashable(&expr.data_type),
         };
         if !is_groupable {

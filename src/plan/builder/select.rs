@@ -77,15 +77,14 @@ pub(super) fn select_items(
     select: &Select,
 ) -> Result<Arc<LogicalPlan>> {
     let listed = items.iter().filter_map(StarOr::ast);
-    let spec = {
-        let mut analyzer =
-            Analyzer::new(&input.schema, Place::Projection).streaming(input.is_streaming());
-        let below = WindowSpec::find(&mut analyzer, listed.clone().chain(select.grouped()));
-        let below = below.map_err(|error| of_unknown_window(error, listed.clone(), input))?;
-        match below {
-            Some(spec) => Some(spec),
-            None => WindowSpec::find(&mut analyzer, select.clauses())?,
-        }
+    let mut analyzer =
+        Analyzer::new(&input.schema, Place::Projection).streaming(input.is_streaming());
+    let below = WindowSpec::find(&mut analyzer, listed.clone().chain(select.grouped()));
+    let below = below.map_err(|error| of_unknown_window(error, listed.clone(), input))?;
+    let is_below = below.is_some();
+    let spec = match below {
+        Some(spec) => Some(spec),
+        None => WindowSpec::find(&mut analyzer, select.clauses())?,
     };
     let own_columns = input.schema.columns.len();
     let (plan, window) = window::add(input, spec.clone())?;
@@ -97,6 +96,7 @@ pub(super) fn select_items(
         spec,
     };
     let has_aggregate = listed
+        .clone()
         .chain(select.clauses())
         .any(|ast| ast.has_call(&is_aggregate_call));
     let is_grouped = has_aggregate || select.group_by.is_some() || select.having.is_some();
@@ -105,6 +105,10 @@ pub(super) fn select_items(
     } else {
         resolve_plain(&level, items, select)?
     };
+    if is_below {
+        // Refuses another window in HAVING or ORDER BY, unless there was more to say of it.
+        WindowSpec::find(&mut analyzer, listed.chain(select.clauses()))?;
+    }
     finish(over::apply(resolved)?, select)
 }
 

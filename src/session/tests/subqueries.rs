@@ -143,6 +143,33 @@ fn rows_become_columns_and_columns_rows() {
 }
 
 #[test]
+fn the_condition_of_an_outer_join_asks_each_side() {
+    for (query, expected) in [
+        (
+            "SELECT n, t.k, v FROM s RIGHT JOIN t ON s.k = t.k AND t.v IN (SELECT v FROM t WHERE v < 15) ORDER BY v",
+            r#"{"k":2} {"n":"a","k":1,"v":10} {"k":2,"v":20}"#,
+        ),
+        (
+            "SELECT n, t.k, v FROM s RIGHT JOIN t ON s.k = t.k AND s.n IN (SELECT n FROM s WHERE n = 'b') ORDER BY v",
+            r#"{"n":"b","k":2} {"k":1,"v":10} {"n":"b","k":2,"v":20}"#,
+        ),
+        (
+            "SELECT n, v FROM s LEFT JOIN t ON s.k = t.k AND s.n IN (SELECT n FROM s WHERE n = 'a') AND t.v IN (SELECT v FROM t WHERE v = 10) ORDER BY n",
+            r#"{} {"n":"a","v":10} {"n":"b"} {"n":"d"}"#,
+        ),
+    ] {
+        assert_eq!(rows(query), expected, "{query}");
+    }
+}
+
+#[test]
+fn pipes_see_what_the_query_before_them_names() {
+    let query =
+        "WITH u AS (SELECT 1 AS k) FROM u |> JOIN (SELECT k AS j FROM u) ON k = j |> SELECT j";
+    assert_eq!(rows(query), r#"{"j":1}"#);
+}
+
+#[test]
 fn subqueries_that_are_wrong_or_unknown_are_refused() {
     for (query, expected) in [
         (
@@ -177,10 +204,27 @@ fn subqueries_that_are_wrong_or_unknown_are_refused() {
             "SELECT s.k FROM s FULL JOIN t ON s.k = t.k AND s.k IN (SELECT k FROM t)",
             "a subquery in the condition of a FULL OUTER JOIN",
         ),
+        (
+            "SELECT * FROM s, LATERAL (SELECT v, row_number() OVER (ORDER BY v) AS r FROM t WHERE t.k = s.k)",
+            "a function over a window",
+        ),
+        (
+            &nested_laterals(9),
+            "more than 8 LATERAL subqueries within each other",
+        ),
     ] {
         let said = rows(query);
         assert!(said.contains(expected), "{query}: {said}");
     }
+}
+
+/// LATERAL subqueries within each other, each of which compares with the one around it.
+fn nested_laterals(depth: usize) -> String {
+    let innermost = "SELECT t.k FROM t WHERE t.k = outer.k".to_owned();
+    (1..depth).fold(
+        format!("SELECT * FROM s AS outer, LATERAL ({innermost})"),
+        |query, _| format!("SELECT * FROM s AS outer, LATERAL ({query} WHERE outer.k = outer.k)"),
+    )
 }
 
 #[test]

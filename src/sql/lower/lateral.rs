@@ -18,6 +18,9 @@ use crate::sql::ast::{Body, Lateral, LateralQuery, QueryAst, Select};
 /// What the columns of the subquery's own relations are called above the join.
 const OWN: &str = "__lateral";
 
+/// How many may stand within each other: each is first tried without what is around it, so that one more takes twice the time.
+const LATERALS_MAX: usize = 8;
+
 /// The rows of a subquery before its list.
 struct Inner<'a> {
     plan: Plan,
@@ -31,9 +34,18 @@ impl Lowering<'_> {
     pub(super) fn lateral(&mut self, outer: &Plan, lateral: &Lateral) -> Result<Plan> {
         match lateral {
             Lateral::Generator(view) => generated(outer, view),
-            Lateral::Query(query) => self
-                .lateral_join(outer, query)
-                .map_err(|error| error.with_span(query.span)),
+            Lateral::Query(query) => {
+                self.laterals += 1;
+                let joined = if self.laterals > LATERALS_MAX {
+                    Err(Error::unsupported(format!(
+                        "more than {LATERALS_MAX} LATERAL subqueries within each other"
+                    )))
+                } else {
+                    self.lateral_join(outer, query)
+                };
+                self.laterals -= 1;
+                joined.map_err(|error| error.with_span(query.span))
+            }
         }
     }
 
@@ -90,7 +102,7 @@ impl Lowering<'_> {
         }
         if !is_plain(select, query) || select.is_distinct || !query.organization.order_by.is_empty()
         {
-            let what = "an aggregate, GROUP BY, HAVING, QUALIFY, DISTINCT, ORDER BY, LIMIT or OFFSET in a LATERAL subquery that names columns around it";
+            let what = "an aggregate, a function over a window, GROUP BY, HAVING, QUALIFY, DISTINCT, ORDER BY, LIMIT or OFFSET in a LATERAL subquery that names columns around it";
             let refused = Error::unsupported(what).with_span(select.span);
             return Err(if outer.is_streaming() {
                 refused.with_condition("UNSUPPORTED_STREAMING_OPERATOR_WITHOUT_WATERMARK")

@@ -123,6 +123,8 @@ impl Lowering<'_> {
         on: &JoinCondition,
         subqueries: &[QueryAst],
     ) -> Result<Plan> {
+        let condition_of =
+            |on: Option<Ast>| on.map_or(builder::JoinCondition::None, builder::JoinCondition::On);
         let on = match on {
             JoinCondition::On(on) if has_subquery(on) => on,
             on => return builder::join(left, right, join_type, &condition(on)),
@@ -131,41 +133,54 @@ impl Lowering<'_> {
             conjuncts(on).into_iter().partition(|ast| has_subquery(ast));
         let together =
             |conjuncts: Vec<&Ast>| all_of(conjuncts.into_iter().cloned().collect(), on.span);
-        let on = together(plain).map_or(builder::JoinCondition::None, builder::JoinCondition::On);
-        let asked = together(asking).unwrap_or_else(|| Ast::boolean(true));
-        match join_type {
+        let plain = together(plain);
+        let (sides, on, added) = match join_type {
             JoinType::Inner | JoinType::Cross => {
-                let pairs = builder::join(left, right, join_type, &on)?;
-                self.filtered(&pairs, &asked, subqueries)
+                let pairs = builder::join(left, right, join_type, &condition_of(plain))?;
+                let asked = together(asking).unwrap_or_else(|| Ast::boolean(true));
+                return self.filtered(&pairs, &asked, subqueries);
             }
             JoinType::LeftOuter | JoinType::LeftSemi | JoinType::LeftAnti => {
-                match self.filtered(right, &asked, subqueries) {
-                    Err(error) if error.condition() == Some(UNRESOLVED) => {}
-                    right => return builder::join(left, &right?, join_type, &on),
-                }
-                // It names columns of the left: there the answer becomes a column.
-                let columns = left.schema.columns.len();
-                let mut left = Plan::clone(left);
-                let answer = self.valued(&mut left, &asked, subqueries, false)?;
-                let on = match on {
-                    builder::JoinCondition::On(on) => Ast::call("and", vec![on, answer]),
-                    _ => answer,
-                };
-                let on = builder::JoinCondition::On(on);
-                let joined = builder::join(&left, right, join_type, &on)?;
-                let added = left.schema.columns.iter().skip(columns);
-                let added: Vec<String> = added.map(|column| column.name.clone()).collect();
-                Ok(builder::drop_columns(&joined, &added))
+                self.asked([left, right], (plain, asking), subqueries)?
             }
             JoinType::RightOuter => {
-                let left = self.filtered(left, &asked, subqueries)?;
-                builder::join(&left, right, join_type, &on)
+                let asked = self.asked([right, left], (plain, asking), subqueries)?;
+                let ([right, left], on, added) = asked;
+                ([left, right], on, added)
             }
             JoinType::FullOuter => {
                 let what = "a subquery in the condition of a FULL OUTER JOIN";
-                Err(Error::unsupported(what).with_span(asked.span))
+                return Err(Error::unsupported(what).with_span(on.span));
+            }
+        };
+        let [left, right] = sides;
+        let joined = builder::join(&left, &right, join_type, &condition_of(on))?;
+        Ok(builder::drop_columns(&joined, &added))
+    }
+
+    /// The side of an outer join whose rows all stay, and the other one, so that the conditions with subqueries are answered: what speaks
+    /// of the other side alone is a filter of it, what speaks of the side that stays becomes a column there. Gives the sides, the whole
+    /// condition, and the columns that it needs.
+    fn asked(
+        &mut self,
+        [kept, other]: [&Plan; 2],
+        (plain, asking): (Option<Ast>, Vec<&Ast>),
+        subqueries: &[QueryAst],
+    ) -> Result<([Plan; 2], Option<Ast>, Vec<String>)> {
+        let (mut kept, mut other) = (Plan::clone(kept), Plan::clone(other));
+        let columns = kept.schema.columns.len();
+        let mut on: Vec<Ast> = plain.into_iter().collect();
+        for asked in asking {
+            match self.filtered(&other, asked, subqueries) {
+                Err(error) if error.condition() == Some(UNRESOLVED) => {
+                    on.push(self.valued(&mut kept, asked, subqueries, false)?);
+                }
+                filtered => other = filtered?,
             }
         }
+        let added = kept.schema.columns.iter().skip(columns);
+        let added = added.map(|column| column.name.clone()).collect();
+        Ok(([kept, other], all_of(on, Span::NOWHERE), added))
     }
 
     fn table(&self, name: &ObjectName, stream: Option<&StreamClause>) -> Result<Plan> {

@@ -293,7 +293,9 @@ pub(super) fn is_plain(select: &Select, query: &QueryAst) -> bool {
         && organization.limit.is_none()
         && organization.offset.is_none()
         && !select.items.iter().any(|item| match item {
-            SelectItem::Expr(ast) => ast.has_call(&crate::analyze::is_aggregate_call),
+            SelectItem::Expr(ast) => {
+                ast.has_call(&|call| call.over.is_some() || crate::analyze::is_aggregate_call(call))
+            }
             SelectItem::StarExcept(..) => false,
         })
 }

@@ -32,8 +32,8 @@ fn show_condition(condition: &ast::JoinCondition) -> String {
     }
 }
 
-fn named(alias: &Option<RelationAlias>) -> String {
-    alias.as_ref().map_or(String::new(), |alias| {
+fn named(alias: Option<&RelationAlias>) -> String {
+    alias.map_or(String::new(), |alias| {
         let columns: Vec<&str> = alias.columns.iter().map(|c| c.value.as_str()).collect();
         format!(" as {}[{}]", alias.name.value, columns.join(","))
     })
@@ -54,7 +54,7 @@ fn show_relation(relation: &RelationAst) -> String {
             format!(
                 "{stream}{name}{}{}",
                 show_watermark(watermark.as_ref()),
-                named(alias)
+                named(alias.as_ref())
             )
         }
         RelationAst::Subquery {
@@ -63,11 +63,13 @@ fn show_relation(relation: &RelationAst) -> String {
             format!(
                 "query{}{}",
                 show_watermark(watermark.as_ref()),
-                named(alias)
+                named(alias.as_ref())
             )
         }
-        RelationAst::Values { alias, .. } => format!("values{}", named(alias)),
-        RelationAst::Function { call, alias, .. } => format!("{}{}", show(call), named(alias)),
+        RelationAst::Values { alias, .. } => format!("values{}", named(alias.as_ref())),
+        RelationAst::Function { call, alias, .. } => {
+            format!("{}{}", show(call), named(alias.as_ref()))
+        }
         RelationAst::Join {
             left,
             right,
@@ -89,10 +91,10 @@ fn show_relation(relation: &RelationAst) -> String {
         }
         RelationAst::Piped(_) => "piped".to_owned(),
         RelationAst::Pivot { input, alias, .. } => {
-            format!("{} pivot{}", show_relation(input), named(alias))
+            format!("{} pivot{}", show_relation(input), named(alias.as_ref()))
         }
         RelationAst::Unpivot { input, alias, .. } => {
-            format!("{} unpivot{}", show_relation(input), named(alias))
+            format!("{} unpivot{}", show_relation(input), named(alias.as_ref()))
         }
         RelationAst::Aliased {
             input,
@@ -102,7 +104,7 @@ fn show_relation(relation: &RelationAst) -> String {
             "({}){}{}",
             show_relation(input),
             show_watermark(watermark.as_ref()),
-            named(alias)
+            named(alias.as_ref())
         ),
     }
 }
