@@ -254,3 +254,36 @@ fn what_cannot_run_says_so_before_it_starts() {
         .start();
     assert_eq!(condition(broken), "UNRESOLVED_COLUMN.WITH_SUGGESTION");
 }
+
+#[test]
+fn another_window_above_the_list_is_refused() {
+    let session = Session::new();
+    let rows = "SELECT TIMESTAMP '2024-01-01 00:00:01' AS ts, 1 AS v";
+    for (query, is_refused) in [
+        (
+            "SELECT v, window(ts, '10 seconds') FROM e ORDER BY window(ts, '10 seconds').start",
+            false,
+        ),
+        (
+            "SELECT v, window(ts, '10 seconds') FROM e ORDER BY window(ts, '1 hour').start",
+            true,
+        ),
+        (
+            "SELECT max(ts) AS ts FROM e GROUP BY window(ts, '10 seconds') HAVING window(ts, '5 seconds').start IS NOT NULL",
+            true,
+        ),
+    ] {
+        let answer = session
+            .sql(&format!("WITH e AS ({rows}) {query}"))
+            .collect_batches();
+        let said = answer.err().map(|error| error.message().to_owned());
+        let is_about_windows = said
+            .as_ref()
+            .is_some_and(|said| said.starts_with("multiple time/session window"));
+        assert_eq!(
+            (said.is_some(), is_about_windows),
+            (is_refused, is_refused),
+            "{query}: {said:?}"
+        );
+    }
+}
