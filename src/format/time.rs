@@ -40,7 +40,7 @@ impl TimeFormats {
     ///
     /// # Errors
     ///
-    /// `Invalid`, if there is no such zone or pattern.
+    /// `Invalid`, if there is no such zone or pattern, or the pattern cannot name the zone.
     pub(crate) fn take(options: &mut Options, time_zone: &str) -> Result<TimeFormats> {
         let mut pattern = |key: &str| {
             let text = options.take(key);
@@ -51,6 +51,9 @@ impl TimeFormats {
         let date = pattern("dateFormat")?;
         let zone_name = options.take("timeZone");
         let zone_name = zone_name.unwrap_or_else(|| time_zone.to_owned());
+        if let Some(pattern) = &timestamp {
+            pattern.check_zone(&zone_name)?;
+        }
         Ok(TimeFormats {
             zone: Zone::parse(&zone_name)?,
             zone_name,

@@ -19,6 +19,7 @@ use arrow::datatypes::{
     ArrowNativeType, DataType, Date32Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
 };
 use arrow::record_batch::RecordBatch;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// How CSV is written.
@@ -177,9 +178,7 @@ impl CsvWriteOptions {
             DataType::Binary => {
                 for bytes in column.as_binary::<i32>() {
                     let write = |out: &mut String| {
-                        let pairs = bytes.unwrap_or_default().iter();
-                        let pairs: Vec<String> = pairs.map(|byte| format!("{byte:02X}")).collect();
-                        out.push_str(&format!("[{}]", pairs.join(" ")));
+                        write_bytes(bytes.unwrap_or_default(), out);
                     };
                     each(bytes.is_some().then_some(&write));
                 }
@@ -312,6 +311,17 @@ impl CsvWriteOptions {
         }
         into.push(self.quote);
     }
+}
+
+/// Appends a binary: `[61 62]`.
+fn write_bytes(bytes: &[u8], out: &mut String) {
+    out.push('[');
+    for (index, byte) in bytes.iter().enumerate() {
+        let space = if index > 0 { " " } else { "" };
+        // Writing to a string cannot fail.
+        let _ignored: std::fmt::Result = write!(out, "{space}{byte:02X}");
+    }
+    out.push(']');
 }
 
 /// The parts of a column of arrays, maps or structs, as texts.

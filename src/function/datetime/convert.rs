@@ -456,9 +456,9 @@ fn format_all(call: &Call<'_>, local: &TimestampMicrosecondArray) -> Result<Arra
         match pattern {
             Some(pattern) if local.is_valid(row) => {
                 text.clear();
-                reader
-                    .pattern(pattern)?
-                    .format(local.value(row), zone, &mut text);
+                let pattern = reader.pattern(pattern)?;
+                pattern.check_zone(zone.1)?;
+                pattern.format(local.value(row), zone, &mut text);
                 texts.append_value(&text);
             }
             _ => texts.append_null(),

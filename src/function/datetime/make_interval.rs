@@ -16,6 +16,8 @@ const INTEGERS: usize = 6;
 const MICROS_PER_HOUR: i64 = 3_600_000_000;
 const MICROS_PER_MINUTE: i64 = 60_000_000;
 
+const NANOS_PER_MICRO: i64 = 1_000;
+
 pub(super) fn functions() -> Vec<ScalarFunction> {
     vec![
         function(
@@ -84,16 +86,30 @@ impl Parts {
     }
 }
 
-/// The interval of these parts; `None` if it is out of range.
-fn interval_of(parts: [i32; INTEGERS], micros: i128) -> Option<IntervalMonthDayNano> {
+/// The months, days and microseconds of these parts; `None` if one is out of range.
+fn sums_of(parts: [i32; INTEGERS], micros: i128) -> Option<(i32, i32, i64)> {
     let [years, months, weeks, days, hours, minutes] = parts;
     let months = years.checked_mul(12)?.checked_add(months)?;
     let days = weeks.checked_mul(7)?.checked_add(days)?;
     let micros = micros
         + i128::from(hours) * i128::from(MICROS_PER_HOUR)
         + i128::from(minutes) * i128::from(MICROS_PER_MINUTE);
-    let nanos = i64::try_from(micros.checked_mul(1_000)?).ok()?;
-    Some(IntervalMonthDayNano::new(months, days, nanos))
+    Some((months, days, i64::try_from(micros).ok()?))
+}
+
+/// The interval of months, days and microseconds, which Arrow keeps as nanoseconds.
+///
+/// # Errors
+///
+/// `Invalid`, where Spark's interval could hold the microseconds and Arrow's cannot.
+fn interval_of((months, days, micros): (i32, i32, i64)) -> Result<IntervalMonthDayNano> {
+    let nanos = micros.checked_mul(NANOS_PER_MICRO).ok_or_else(|| {
+        Error::unsupported(format!(
+            "an interval of parts with more than {} hours",
+            i64::MAX / NANOS_PER_MICRO / MICROS_PER_HOUR
+        ))
+    })?;
+    Ok(IntervalMonthDayNano::new(months, days, nanos))
 }
 
 fn make(call: &Call<'_>, is_try: bool) -> Result<ArrayRef> {
@@ -102,12 +118,12 @@ fn make(call: &Call<'_>, is_try: bool) -> Result<ArrayRef> {
         let Some((integers, micros)) = parts.row(row) else {
             return Ok(None);
         };
-        match interval_of(integers, micros) {
+        match sums_of(integers, micros) {
             None if !is_try => Err(Error::data(
                 "the interval is out of range. Use `try_make_interval` to get NULL instead",
             )
             .with_condition("ARITHMETIC_OVERFLOW")),
-            made => Ok(made),
+            sums => sums.map(interval_of).transpose(),
         }
     };
     let made: IntervalMonthDayNanoArray = (0..call.rows).map(row).collect::<Result<_>>()?;
@@ -116,7 +132,18 @@ fn make(call: &Call<'_>, is_try: bool) -> Result<ArrayRef> {
 
 #[cfg(test)]
 mod tests {
-    use crate::function::testing::{assert_answers, assert_fails};
+    use crate::function::testing::{answer, assert_answers, assert_fails};
+
+    #[test]
+    fn time_that_only_sparks_interval_could_hold_is_refused_by_name() {
+        for function in ["make_interval", "try_make_interval"] {
+            let hours = |hours: i32| answer(&format!("{function}(0, 0, 0, 0, {hours})"));
+            assert_eq!(hours(2_562_047).unwrap(), "2562047 hours");
+            assert_eq!(hours(-2_562_047).unwrap(), "-2562047 hours");
+            let error = hours(2_562_048).unwrap_err().to_string();
+            assert!(error.contains("not supported"), "{error}");
+        }
+    }
 
     #[test]
     fn an_interval_of_parts_keeps_months_days_and_time_apart() {

@@ -2,10 +2,12 @@
 //!
 //! | letter | meaning | forms |
 //! | --- | --- | --- |
-//! | `y` `u` | year | `yy` two digits, else padded to the count |
+//! | `G` | era | `G` to `GGG` short, `GGGG` full name |
+//! | `y` | year | `yy` two digits, else padded to the count |
 //! | `M` `L` | month | `M` `MM` number, `MMM` `MMMM` name |
 //! | `d` `D` | day of month, of year | number |
 //! | `E` | day of week | `E` to `EEE` short, `EEEE` full name |
+//! | `F` | day of a week that begins with the month, 1-7 | number |
 //! | `Q` `q` | quarter | `Q` `QQ` number |
 //! | `H` `k` `K` `h` | hour 0-23, 1-24, 0-11, 1-12 | number |
 //! | `m` `s` | minute, second | number |
@@ -56,6 +58,8 @@ pub(crate) struct Pattern {
     items: Vec<Item>,
     /// Whether it names the era, so that its years are those of the era.
     has_era: bool,
+    /// Whether it asks for the full name of the time zone.
+    has_full_zone_name: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +148,26 @@ impl Pattern {
         Ok(Pattern {
             items,
             has_era: outside_quotes(pattern).any(|letter| letter == 'G'),
+            has_full_zone_name: pattern
+                .split('\'')
+                .step_by(2)
+                .any(|part| part.contains("zzzz")),
         })
+    }
+
+    /// Whether times of this zone can be written: full names are known of UTC and of plain offsets, which are their own.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid`, for the full name of another zone.
+    pub(crate) fn check_zone(&self, zone: &str) -> Result<()> {
+        let is_known = matches!(zone, "UTC" | "Z") || zone.starts_with(['+', '-']);
+        if self.has_full_zone_name && !is_known {
+            return Err(Error::invalid(format!(
+                "the full name of a time zone other than UTC (`zzzz`) is not supported: write `z`, `VV` or `OOOO` instead. zone=`{zone}`"
+            )));
+        }
+        Ok(())
     }
 
     /// The text of a wall-clock time, in microseconds since 1970-01-01T00:00:00.
@@ -295,6 +318,7 @@ mod tests {
 
     #[test]
     fn letters_give_what_javas_formatter_gives() {
+        assert_eq!(format("G yyyy F", MOMENT), "AD 2024 1");
         assert_eq!(
             format("yyyy-MM-dd'T'HH:mm:ss.SSSSSS", MOMENT),
             "2024-02-29T13:04:05.678901"
@@ -366,7 +390,7 @@ mod tests {
 
     #[test]
     fn letters_that_spark_refuses_are_refused() {
-        for pattern in ["YYYY", "w", "yyyy-MM-dd'", "yyyy]", "ddd", "{y}"] {
+        for pattern in ["YYYY", "u", "w", "yyyy-MM-dd'", "yyyy]", "ddd", "{y}"] {
             assert!(Pattern::new(pattern).is_err(), "{pattern}");
         }
     }

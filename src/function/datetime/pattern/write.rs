@@ -122,23 +122,69 @@ impl Moment<'_> {
         let (zone, id) = self.zone;
         let utc = zone.to_utc(self.local).unwrap_or(self.local);
         let seconds = zone.offset_micros(utc) / 1_000_000;
-        let (sign, absolute) = (if seconds < 0 { '-' } else { '+' }, seconds.abs());
-        let (hours, minutes) = (absolute / 3_600, absolute / 60 % 60);
-        let text = match (letter, count) {
+        out.push_str(&match (letter, count) {
             ('V', _) => id.to_owned(),
+            // Of other zones `Pattern::check_zone` refuses the full name.
             ('z', 4) if id == "UTC" => "Coordinated Universal Time".to_owned(),
             ('z', _) => zone_name(zone, id, utc),
-            ('O', _) | ('Z', 4) if seconds == 0 => "GMT".to_owned(),
-            ('O', 1) if minutes == 0 => format!("GMT{sign}{hours}"),
-            ('O', 1) => format!("GMT{sign}{hours}:{minutes:02}"),
-            ('O', _) | ('Z', 4) => format!("GMT{sign}{hours:02}:{minutes:02}"),
-            ('X', _) | ('Z', 5) if seconds == 0 => "Z".to_owned(),
-            ('X' | 'x', 1) if minutes == 0 => format!("{sign}{hours:02}"),
-            ('X' | 'x', 1 | 2 | 4) | ('Z', 1..=3) => format!("{sign}{hours:02}{minutes:02}"),
-            _ => format!("{sign}{hours:02}:{minutes:02}"),
-        };
-        out.push_str(&text);
+            ('O', _) | ('Z', 4) => gmt_offset(seconds, count == 1),
+            _ => offset(seconds, letter, count),
+        });
     }
+}
+
+/// The sign, hours, minutes and seconds of an offset in seconds.
+fn parts_of_offset(seconds: i64) -> (char, i64, i64, i64) {
+    let absolute = seconds.abs();
+    let sign = if seconds < 0 { '-' } else { '+' };
+    (sign, absolute / 3_600, absolute / 60 % 60, absolute % 60)
+}
+
+/// An offset in seconds as `GMT-07:52:58`, or in short `GMT-8`. Seconds that are zero are left out, in short minutes too.
+fn gmt_offset(seconds: i64, is_short: bool) -> String {
+    if seconds == 0 {
+        return "GMT".to_owned();
+    }
+    let (sign, hours, minutes, seconds) = parts_of_offset(seconds);
+    let mut text = if is_short {
+        format!("GMT{sign}{hours}")
+    } else {
+        format!("GMT{sign}{hours:02}")
+    };
+    if !is_short || minutes > 0 || seconds > 0 {
+        text.push_str(&format!(":{minutes:02}"));
+    }
+    if seconds > 0 {
+        text.push_str(&format!(":{seconds:02}"));
+    }
+    text
+}
+
+/// An offset in seconds by the letters `X`, `x` and `Z`: `-0800`, `-07:52:58`. Only the longest forms have seconds, where they are not zero.
+fn offset(seconds: i64, letter: char, count: usize) -> String {
+    let has_seconds = matches!((letter, count), ('X' | 'x', 4 | 5) | ('Z', 5));
+    let colon = match (letter, count) {
+        ('X' | 'x', 3 | 5) | ('Z', 5) => ":",
+        _ => "",
+    };
+    // An offset is zero if all that is shown of it is.
+    let shown = if has_seconds {
+        seconds
+    } else {
+        seconds / 60 * 60
+    };
+    if shown == 0 && (letter == 'X' || (letter, count) == ('Z', 5)) {
+        return "Z".to_owned();
+    }
+    let (sign, hours, minutes, seconds) = parts_of_offset(shown);
+    let mut text = format!("{sign}{hours:02}");
+    if minutes > 0 || count > 1 || letter == 'Z' {
+        text.push_str(&format!("{colon}{minutes:02}"));
+    }
+    if seconds > 0 {
+        text.push_str(&format!("{colon}{seconds:02}"));
+    }
+    text
 }
 
 impl Number {
@@ -181,5 +227,72 @@ fn zone_name(zone: Zone, id: &str, utc: i64) -> String {
             |moment| moment.with_timezone(&region).format("%Z").to_string(),
         ),
         Zone::Fixed(_) => id.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Pattern;
+    use crate::cast::zone::Zone;
+    use crate::function::testing::answer_in;
+
+    fn assert_offsets(seconds: i64, cases: &[(&str, &str)]) {
+        for (pattern, wanted) in cases {
+            let mut text = String::new();
+            let zone = (Zone::Fixed(seconds), "a zone");
+            Pattern::new(pattern).unwrap().format(0, zone, &mut text);
+            assert_eq!(&text, wanted, "{pattern} {seconds}");
+        }
+    }
+
+    #[test]
+    fn the_longest_forms_of_offsets_have_seconds_where_there_are_some() {
+        assert_offsets(
+            -(7 * 3_600 + 52 * 60 + 58),
+            &[
+                ("X XX XXX", "-0752 -0752 -07:52"),
+                ("XXXX XXXXX", "-075258 -07:52:58"),
+                ("x xx xxx", "-0752 -0752 -07:52"),
+                ("xxxx xxxxx", "-075258 -07:52:58"),
+                ("Z ZZ ZZZ", "-0752 -0752 -0752"),
+                ("ZZZZ ZZZZZ", "GMT-07:52:58 -07:52:58"),
+                ("O OOOO", "GMT-7:52:58 GMT-07:52:58"),
+            ],
+        );
+        assert_offsets(
+            3_600,
+            &[
+                ("X XXXX XXXXX", "+01 +0100 +01:00"),
+                ("Z ZZZZ O", "+0100 GMT+01:00 GMT+1"),
+            ],
+        );
+        let in_america = answer_in(
+            "America/Los_Angeles",
+            "date_format(TIMESTAMP'1800-01-01', 'XXXXX')",
+        );
+        assert_eq!(in_america.unwrap(), "-07:52:58");
+    }
+
+    #[test]
+    fn an_offset_is_zero_where_nothing_of_it_is_shown() {
+        let cases = [
+            ("X XXX XXXXX", "Z Z -00:00:30"),
+            ("x xxx xxxx", "+00 +00:00 -000030"),
+        ];
+        assert_offsets(-30, &cases);
+    }
+
+    #[test]
+    fn the_full_name_of_a_zone_is_refused_unless_it_is_utc() {
+        let full_name = |zone| answer_in(zone, "date_format(TIMESTAMP'2024-01-01', '[zzzz]')");
+        assert_eq!(full_name("UTC").unwrap(), "Coordinated Universal Time");
+        assert_eq!(full_name("+01:00").unwrap(), "+01:00");
+        let error = full_name("Europe/Berlin").unwrap_err().to_string();
+        assert!(
+            error.contains("zzzz") && error.contains("Europe/Berlin"),
+            "{error}"
+        );
+        let quoted = answer_in("Europe/Berlin", "date_format(DATE'2024-01-01', \"'zzzz'\")");
+        assert_eq!(quoted.unwrap(), "zzzz");
     }
 }

@@ -31,7 +31,7 @@ pub(super) enum Datum<'a> {
 ///
 /// # Errors
 ///
-/// `Invalid`, for types that have no such text.
+/// What is not supported is named: types that have no such text.
 pub(super) fn of(value: &Value, row: usize) -> Result<Datum<'_>> {
     at(value.array(), value.index(row))
 }
@@ -107,7 +107,7 @@ impl Datum<'_> {
     ///
     /// # Errors
     ///
-    /// `Invalid`, for binaries, which Java shows by their place in memory.
+    /// What is not supported is named: binaries, which Java shows by their place in memory.
     pub(super) fn text(&self) -> Result<String> {
         Ok(match self {
             Datum::Null => "null".to_owned(),
@@ -128,7 +128,7 @@ impl Datum<'_> {
     ///
     /// # Errors
     ///
-    /// `Invalid`, for binaries and nested values.
+    /// What is not supported is named: binaries, nested values and long decimals.
     pub(super) fn hash(&self) -> Result<u32> {
         Ok(match self {
             Datum::Null => 0,
