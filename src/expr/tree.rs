@@ -150,7 +150,9 @@ impl Expr {
 
     /// Whether both compute the same in the same way; places in the SQL text do not count.
     pub fn same_as(&self, other: &Expr) -> bool {
-        self.data_type == other.data_type && self.is_same_kind(other) && {
+        // The units decide what a cast makes of an interval: a day as `DAY` is 1, as `HOUR` 24.
+        let is_same_type = self.data_type == other.data_type && self.units == other.units;
+        is_same_type && self.is_same_kind(other) && {
             let (own, others) = (self.children(), other.children());
             own.len() == others.len()
                 && own
@@ -180,14 +182,9 @@ impl Expr {
             (ExprKind::UserCall(own, _), ExprKind::UserCall(other, _)) => {
                 Arc::ptr_eq(own, other) && own.is_deterministic()
             }
-            (
-                ExprKind::Cast {
-                    is_try: own_try, ..
-                },
-                ExprKind::Cast {
-                    is_try: other_try, ..
-                },
-            ) => own_try == other_try && self.units == other.units,
+            (ExprKind::Cast { is_try: own, .. }, ExprKind::Cast { is_try: other, .. }) => {
+                own == other
+            }
             (
                 ExprKind::Case {
                     branches: own,
@@ -327,10 +324,11 @@ impl Expr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analyze::resolve;
+    use crate::analyze::{cast_to, resolve};
     use crate::error::Position;
     use crate::expr::{Ast, AstKind};
     use crate::plan::{Column, PlanSchema};
+    use crate::types::{IntervalField, IntervalUnits, TypeUnits};
     use arrow::datatypes::DataType;
 
     fn columns(count: usize) -> PlanSchema {
@@ -340,7 +338,7 @@ mod tests {
                     qualifier: None,
                     name: format!("c{index}"),
                     data_type: DataType::Int64,
-                    units: crate::types::TypeUnits::default(),
+                    units: TypeUnits::default(),
                     is_nullable: true,
                     event_time: None,
                 })
@@ -385,6 +383,19 @@ mod tests {
         assert!(sum("c0", "c1").same_as(&sum("C0", "c1").at(span)));
         assert!(!sum("c0", "c1").same_as(&sum("c1", "c0")));
         assert!(!sum("c0", "c1").same_as(&column(0)));
+    }
+
+    #[test]
+    fn the_units_of_an_interval_make_a_difference() {
+        let day_in = |unit| {
+            let value = arrow::array::DurationMicrosecondArray::from(vec![86_400_000_000]);
+            let units = TypeUnits::only(IntervalUnits::only(unit));
+            let interval = Expr::literal(Arc::new(value)).with_units(units);
+            cast_to(interval, &DataType::Int32)
+        };
+        let day = day_in(IntervalField::Day);
+        assert!(day.same_as(&day_in(IntervalField::Day)));
+        assert!(!day.same_as(&day_in(IntervalField::Hour)));
     }
 
     #[test]

@@ -172,9 +172,10 @@ fn through_project(
         .iter()
         .map(|condition| {
             condition.substitute(width, &|reference, column| {
-                columns
-                    .get(column)
-                    .map_or_else(|| reference.clone(), |column| column.expr.clone())
+                columns.get(column).map_or_else(
+                    || reference.clone(),
+                    |column| computed(&column.expr, reference),
+                )
             })
         })
         .collect();
@@ -183,6 +184,23 @@ fn through_project(
         columns: columns.to_vec(),
     };
     Ok(filtered(with(plan, node), above))
+}
+
+/// What computes a column, in the place of a reference to it. A union may give its inputs wider units than they compute.
+fn computed(expr: &Expr, reference: &Expr) -> Expr {
+    if expr.units == reference.units {
+        return expr.clone();
+    }
+    Expr {
+        data_type: reference.data_type.clone(),
+        units: reference.units.clone(),
+        is_nullable: expr.is_nullable,
+        span: expr.span,
+        kind: ExprKind::Cast {
+            input: Box::new(expr.clone()),
+            is_try: false,
+        },
+    }
 }
 
 /// Whether computing it twice costs nothing worth mentioning.
@@ -219,7 +237,7 @@ fn through_aggregate(plan: &LogicalPlan, conditions: Vec<Expr>) -> Result<Arc<Lo
         .map(|condition| {
             condition.substitute(width, &|reference, column| {
                 keys.get(column)
-                    .map_or_else(|| reference.clone(), |key| key.expr.clone())
+                    .map_or_else(|| reference.clone(), |key| computed(&key.expr, reference))
             })
         })
         .collect();

@@ -167,7 +167,9 @@ fn common_columns(operator: &str, inputs: &[Arc<LogicalPlan>]) -> Result<Vec<Col
 
 /// The input with its columns cast to the types of `columns`.
 fn cast_columns(input: &Arc<LogicalPlan>, columns: &[Column]) -> Arc<LogicalPlan> {
-    let is_same = |(own, wanted): (&Column, &Column)| own.data_type == wanted.data_type;
+    let is_same = |(own, wanted): (&Column, &Column)| {
+        own.data_type == wanted.data_type && own.units == wanted.units
+    };
     if input.schema.columns.iter().zip(columns).all(is_same) {
         return Arc::clone(input);
     }

@@ -7,7 +7,7 @@
 
 use crate::expr::{Expr, ExprKind};
 use crate::plan::{JoinType, LogicalPlan, PlanNode};
-use crate::types::is_numeric;
+use crate::types::{is_ansi_interval, is_numeric};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{
     DataType, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type,
@@ -320,6 +320,8 @@ fn collect(expr: &Expr, is_negative: bool, terms: &mut Vec<Term>) -> Option<()> 
         }
         // As Spark, not through a cast to local time.
         ExprKind::Cast { input, .. } => match &expr.data_type {
+            // As a number it counts its last unit, which need not be seconds.
+            _ if is_ansi_interval(&input.data_type) => None,
             DataType::Timestamp(_, Some(_)) => collect(input, is_negative, terms),
             other if is_numeric(other) => collect(input, is_negative, terms),
             _ => None,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::expr::Ast;
+use crate::expr::{Ast, AstKind};
 use crate::plan::JoinType;
 use crate::plan::builder::tests::{call, count, events, n, on, stream, table, watermarked, window};
 use crate::plan::builder::{
@@ -284,6 +284,35 @@ fn a_condition_without_the_watermark_of_the_other_side_bounds_nothing() {
     let plan = join(&left, &right, JoinType::Inner, &all(&[same_ad(), from])).unwrap();
     assert_eq!(state_time_bound(&plan, JoinSide::Right), None);
     assert_eq!(state_time_bound(&plan, JoinSide::Left), None);
+}
+
+#[test]
+fn an_interval_that_is_cast_to_a_number_bounds_nothing() {
+    let (left, right) = sides();
+    let number = |input: Ast| {
+        Ast::new(AstKind::Cast {
+            input: Box::new(input),
+            data_type: arrow::datatypes::DataType::Int64,
+            units: crate::types::TypeUnits::default(),
+            is_try: false,
+        })
+    };
+    let bound = |shift: Ast| {
+        let latest = call("+", &[number(n("its")), shift]);
+        let condition = call("<=", &[number(n("cts")), latest]);
+        let plan = join(
+            &left,
+            &right,
+            JoinType::Inner,
+            &all(&[same_ad(), condition]),
+        );
+        state_time_bound(&plan.unwrap(), JoinSide::Left)
+    };
+    assert!(bound(Ast::bigint(15)).is_some());
+    let unit = Ast::string("DAY");
+    let day = call("__interval", &[interval(86_400), unit.clone(), unit]);
+    // It is 1, which counts as a second beside times that are numbers.
+    assert_eq!(bound(number(day)), None);
 }
 
 #[test]

@@ -287,3 +287,19 @@ fn another_window_above_the_list_is_refused() {
         );
     }
 }
+
+#[test]
+fn a_condition_on_a_union_sees_the_units_that_the_union_gives() {
+    let union = "SELECT INTERVAL '1' DAY AS i UNION ALL SELECT INTERVAL '5' HOUR";
+    let is_found = "CAST(i AS STRING) = \"INTERVAL '1 00' DAY TO HOUR\"";
+    for rows in [
+        union.to_owned(),
+        format!("SELECT i FROM ({union})"),
+        format!("SELECT DISTINCT i FROM ({union})"),
+        "SELECT DISTINCT INTERVAL '1' DAY AS i UNION ALL SELECT INTERVAL '5' HOUR".to_owned(),
+    ] {
+        let sql = format!("SELECT CAST(i AS STRING) AS i FROM ({rows}) WHERE {is_found}");
+        let found = Session::new().sql(&sql).collect().unwrap();
+        assert_eq!(lines(&found), ["\"INTERVAL '1 00' DAY TO HOUR\""], "{sql}");
+    }
+}
