@@ -241,7 +241,7 @@ pub(super) fn apply(
 fn without_intervals(name: &str, arguments: Vec<Expr>) -> Vec<Expr> {
     let adapted: fn(Expr) -> Expr = match name {
         "to_json" | "to_csv" | "concat_ws" => as_text,
-        "sign" | "signum" | "width_bucket" => as_number,
+        "sign" | "signum" => as_number,
         _ => return arguments,
     };
     arguments.into_iter().map(adapted).collect()

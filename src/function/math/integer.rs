@@ -1,12 +1,16 @@
 //! `factorial` and `width_bucket`.
 
 use super::arguments;
-use crate::error::Result;
-use crate::expr::Expr;
-use crate::function::signature::{Wanted, argument_type, count_arguments};
+use crate::error::{Error, Result};
+use crate::expr::{Expr, Value};
+use crate::function::signature::{Wanted, argument_type, argument_types, count_arguments};
 use crate::function::{Call, ScalarFunction, Signature};
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, new_null_array};
-use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
+use crate::types::sql_name;
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, new_null_array};
+use arrow::datatypes::{
+    DataType, DurationMicrosecondType, Float64Type, Int32Type, Int64Type, IntervalUnit,
+    IntervalYearMonthType, TimeUnit,
+};
 use std::sync::Arc;
 
 /// The greatest number whose factorial fits into a `BIGINT`.
@@ -62,15 +66,42 @@ fn factorial(call: &Call<'_>) -> Result<ArrayRef> {
 
 fn resolve_width_bucket(arguments: &[Expr]) -> Result<Signature> {
     count_arguments("width_bucket", arguments, 4, 4)?;
-    let double = [Wanted::Exactly(DataType::Float64)];
+    let value = [
+        Wanted::Exactly(DataType::Float64),
+        Wanted::Exactly(DataType::Interval(IntervalUnit::YearMonth)),
+        Wanted::Exactly(DataType::Duration(TimeUnit::Microsecond)),
+    ];
     let long = [Wanted::Exactly(DataType::Int64)];
+    let types = argument_types(
+        "width_bucket",
+        arguments,
+        &[&value, &value, &value, &long],
+        4,
+    )?;
+    if let [value, least, greatest, _] = &types[..]
+        && (value != least || value != greatest)
+    {
+        let found: Vec<String> = arguments
+            .iter()
+            .zip([value, least, greatest])
+            .map(|(argument, coerced)| {
+                let is_as_given = argument.data_type == *coerced;
+                let name = if is_as_given {
+                    argument.sql_type()
+                } else {
+                    sql_name(coerced)
+                };
+                format!("\"{name}\"")
+            })
+            .collect();
+        return Err(Error::invalid(format!(
+            "input to `width_bucket` should all be the same type, but it's [{}]",
+            found.join(", ")
+        ))
+        .with_condition("DATATYPE_MISMATCH.DATA_DIFF_TYPES"));
+    }
     Ok(Signature {
-        arguments: vec![
-            argument_type("width_bucket", arguments, 0, &double)?,
-            argument_type("width_bucket", arguments, 1, &double)?,
-            argument_type("width_bucket", arguments, 2, &double)?,
-            argument_type("width_bucket", arguments, 3, &long)?,
-        ],
+        arguments: types,
         returns: DataType::Int64,
         is_nullable: true,
     })
@@ -84,23 +115,35 @@ fn width_bucket(call: &Call<'_>) -> Result<ArrayRef> {
     {
         return Ok(new_null_array(call.returns, call.rows));
     }
-    let doubles = [value, least, greatest].map(|argument| {
-        let array = argument.array().as_primitive::<Float64Type>();
-        move |row: usize| {
-            let row = argument.index(row);
-            array.is_valid(row).then(|| array.value(row))
-        }
-    });
+    let [values, leasts, greatests] = [value, least, greatest].map(|one| as_doubles(one.array()));
+    let at = |argument: &Value, array: &Float64Array, row: usize| {
+        let row = argument.index(row);
+        array.is_valid(row).then(|| array.value(row))
+    };
     let counts = count.array().as_primitive::<Int64Type>();
-    let [value_at, least_at, greatest_at] = doubles;
     let buckets: Int64Array = (0..call.rows)
         .map(|row| {
-            let at = count.index(row);
-            let count = counts.is_valid(at).then(|| counts.value(at))?;
-            bucket(value_at(row)?, (least_at(row)?, greatest_at(row)?), count)
+            let index = count.index(row);
+            let count = counts.is_valid(index).then(|| counts.value(index))?;
+            let range = (at(least, &leasts, row)?, at(greatest, &greatests, row)?);
+            bucket(at(value, &values, row)?, range, count)
         })
         .collect();
     Ok(Arc::new(buckets))
+}
+
+/// Numbers as they are, intervals as their months or microseconds.
+#[expect(clippy::cast_precision_loss, reason = "as Spark's")]
+fn as_doubles(array: &ArrayRef) -> Float64Array {
+    match array.data_type() {
+        DataType::Duration(_) => array
+            .as_primitive::<DurationMicrosecondType>()
+            .unary(|micros| micros as f64),
+        DataType::Interval(_) => array
+            .as_primitive::<IntervalYearMonthType>()
+            .unary(f64::from),
+        _ => array.as_primitive::<Float64Type>().clone(),
+    }
 }
 
 /// The bucket of a value, from 1; 0 before the first, `count + 1` after the last. The range may go down.

@@ -159,6 +159,22 @@ fn buckets_are_counted_from_one() {
     assert_eq!(bucket("1", "0", "1"), "6: bigint");
     assert_eq!(bucket("0.9", "1", "0"), "1: bigint");
     assert_eq!(bucket("1", "1", "1"), "null: bigint");
+    let typed = |value: &str, least: &str, greatest: &str| {
+        apply("width_bucket", &[value, least, greatest, "3: bigint"])
+    };
+    let (none, month, year) = (
+        "0-0: interval year to month",
+        "0-6: interval year to month",
+        "1-0: interval year to month",
+    );
+    assert_eq!(typed(month, none, year), "2: bigint");
+    // In whole microseconds, so that nothing is rounded at the edge of a bucket.
+    let seconds = |text: &str| format!("0 00:00:{text}: interval day to second");
+    let (least, edge, greatest) = (seconds("00.1"), seconds("00.3"), seconds("00.4"));
+    assert_eq!(typed(&edge, &least, &greatest), "3: bigint");
+    let mixed = "DATATYPE_MISMATCH.DATA_DIFF_TYPES";
+    assert_eq!(typed(&edge, &least, year), mixed);
+    assert_eq!(typed(&edge, "0: int", "1: int"), mixed);
     assert_eq!(apply("factorial", &["5: int"]), "120: bigint");
     assert_eq!(apply("factorial", &["21: int"]), "null: bigint");
 }

@@ -53,7 +53,7 @@ pub fn union_by_name(
                 outputs.extend(Output::of_column(&right.schema, index));
             }
             None if allow_missing => {
-                let null = null_of(&column.data_type);
+                let null = null_of(&column.data_type).with_units(column.units.clone());
                 outputs.push(Output::new(null, &column.name, &right.schema));
             }
             None => return Err(unresolved_column(&parts, &right.schema.columns)),
@@ -76,8 +76,9 @@ pub fn union_by_name(
             ))
             .with_condition("NUM_COLUMNS_MISMATCH"));
         }
-        let null = null_of(&output.column.data_type);
-        left_outputs.push(Output::new(null, &output.column.name, &left.schema));
+        let column = &output.column;
+        let null = null_of(&column.data_type).with_units(column.units.clone());
+        left_outputs.push(Output::new(null, &column.name, &left.schema));
         outputs.push(output);
     }
     union(&[project(left, left_outputs), project(right, outputs)])

@@ -4,12 +4,12 @@
 //! written as `%` and two hexadecimal digits. The files do not have the partition columns.
 
 use crate::batch::{BatchContext, Timestamp};
-use crate::cast::cast;
+use crate::cast::cast_with_units;
 use crate::error::{Error, Result};
-use crate::types;
+use crate::types::{self, TypeUnits};
 use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use arrow::compute::take_record_batch;
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::datatypes::{DataType, Field, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -130,7 +130,10 @@ impl Partitioning {
         let mut names = Vec::new();
         for index in &self.by {
             let name = escape(self.schema.field(*index).name());
-            names.push((name, texts(batch.column(*index))?));
+            names.push((
+                name,
+                texts(batch.column(*index), self.schema.field(*index))?,
+            ));
         }
         let mut groups: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         let mut folder = String::new();
@@ -163,10 +166,16 @@ impl Partitioning {
     }
 }
 
-/// Every value of a column as text.
-fn texts(column: &ArrayRef) -> Result<ArrayRef> {
+/// Every value of the column `field` as text.
+fn texts(column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
     let context = BatchContext::one_shot(Timestamp(0), "UTC");
-    cast(column, &DataType::Utf8, false, &context)
+    let text = (&DataType::Utf8, &TypeUnits::default());
+    cast_with_units(
+        (column, &TypeUnits::from_field(field)),
+        text,
+        false,
+        &context,
+    )
 }
 
 /// A text as part of a path.
@@ -225,6 +234,20 @@ mod tests {
             ]
         );
         assert_eq!(parts[0].schema.fields().len(), 1);
+    }
+
+    #[test]
+    fn an_interval_is_written_in_the_units_of_its_column() {
+        let schema: SchemaRef =
+            Arc::new(crate::types::parse_ddl_schema("d INTERVAL DAY, v BIGINT").unwrap());
+        let days: ArrayRef = Arc::new(arrow::array::DurationMicrosecondArray::from(vec![
+            172_800_000_000,
+        ]));
+        let values: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![days, values]).unwrap();
+        let by = Partitioning::new(&schema, &["d".to_owned()]).unwrap();
+        let parts = by.split(&[batch]).unwrap();
+        assert_eq!(parts[0].folder, "d=INTERVAL %272%27 DAY");
     }
 
     #[test]

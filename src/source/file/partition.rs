@@ -3,8 +3,9 @@
 //! Hive's rules: names and values are escaped with `%` and two hexadecimal digits, `__HIVE_DEFAULT_PARTITION__` is null.
 
 use crate::batch::{BatchContext, Timestamp};
-use crate::cast::cast;
+use crate::cast::{cast, cast_with_units};
 use crate::error::{Error, Result};
+use crate::types::TypeUnits;
 use arrow::array::{ArrayRef, StringArray, new_null_array};
 use arrow::datatypes::{DataType, Field};
 use std::collections::BTreeMap;
@@ -77,7 +78,9 @@ pub(super) fn column(
     };
     let text: ArrayRef = Arc::new(StringArray::from(vec![value]));
     let context = BatchContext::one_shot(Timestamp(0), "UTC");
-    let one = cast(&text, field.data_type(), false, &context).map_err(|cause| {
+    let wanted = (field.data_type(), &TypeUnits::from_field(field));
+    let given = (&text, &TypeUnits::default());
+    let one = cast_with_units(given, wanted, false, &context).map_err(|cause| {
         Error::data(format!(
             "the path of a file does not have a value of the column's type. column=`{}`, value=`{value}`, path=`{}`",
             field.name(),
@@ -131,6 +134,18 @@ mod tests {
         assert_eq!(values["k"], None);
         assert!(is_partition_folder(Path::new("/x/a=1")));
         assert!(!is_partition_folder(Path::new("/x/=1")));
+    }
+
+    #[test]
+    fn an_interval_is_read_in_the_units_of_its_column() {
+        let days = crate::types::parse_ddl_schema("d INTERVAL DAY").unwrap();
+        let text = Some("INTERVAL '2' DAY");
+        let values = column(days.field(0), text, 2, Path::new("/d=x/a")).unwrap();
+        let two_days: ArrayRef = Arc::new(arrow::array::DurationMicrosecondArray::from(vec![
+            172_800_000_000;
+            2
+        ]));
+        assert_eq!(&values, &two_days);
     }
 
     #[test]

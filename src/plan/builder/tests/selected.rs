@@ -289,6 +289,12 @@ fn a_union_by_name_brings_columns_into_order() {
     );
     let plan = union_by_name(&left, &wider, true).unwrap();
     assert_eq!(columns(&plan), "a:int,b:string,c:double");
+    let days = table("d", "a INT, i INTERVAL DAY");
+    for (one, other) in [(&days, &left), (&left, &days)] {
+        let plan = union_by_name(one, other, true).unwrap();
+        let interval = plan.schema.columns.iter().find(|column| column.name == "i");
+        assert_eq!(interval.unwrap().sql_type(), "INTERVAL DAY");
+    }
 }
 
 #[test]
